@@ -1,0 +1,53 @@
+# Each of these works as the first command on a fresh clone: it makes .venv, installs, and runs.
+#   make demo         the whole series, from a sound file to a fine-tuned recogniser
+#   make lab          the notebooks in JupyterLab
+#   make test         lint, unit tests, docstring examples, every notebook cell and every exercise's solution
+#   make test-colab   the tests again, with the versions Google Colab ships
+#   make setup        only the first two steps
+#   make lint         ruff and the notebooks' house rules
+#   make notebooks    run the notebooks again and write their outputs; NAMES="05 06" chooses
+
+PYTHON ?= python3
+# What pytest runs; empty means everything. For example: make test PYTEST_ARGS="tests/test_audio.py -k rate"
+PYTEST_ARGS ?=
+NAMES ?=
+
+.PHONY: setup demo lab test test-colab lint notebooks
+.DEFAULT_GOAL := setup
+
+TOO_OLD = Python 3.11 or newer is needed, and $(PYTHON) is older. Name another: make PYTHON=python3.11
+CHECK_PYTHON = @$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(TOO_OLD)"; exit 1; }
+
+setup: .venv/.installed
+demo: setup
+	.venv/bin/python -m asr_helpers demo
+
+lab: setup
+	.venv/bin/jupyter lab --notebook-dir=notebooks
+
+lint: setup
+	.venv/bin/ruff check
+	.venv/bin/python tools/notebooks.py check
+
+test: setup
+	.venv/bin/ruff check
+	.venv/bin/python -m pytest $(PYTEST_ARGS)
+
+test-colab: .venv-colab/.installed
+	.venv-colab/bin/python -m pytest $(PYTEST_ARGS)
+
+notebooks: setup
+	.venv/bin/python tools/notebooks.py execute $(NAMES)
+
+# Made again when what they are made from changes. -e: an edit in asr_helpers/ needs no new install.
+.venv/.installed: pyproject.toml constraints.txt
+	$(CHECK_PYTHON)
+	test -x .venv/bin/pip || $(PYTHON) -m venv .venv
+	.venv/bin/python -m pip install --quiet --constraint constraints.txt --editable ".[notebooks,test]"
+	@touch $@
+
+.venv-colab/.installed: pyproject.toml constraints-colab.txt
+	$(CHECK_PYTHON)
+	test -x .venv-colab/bin/pip || $(PYTHON) -m venv .venv-colab
+	.venv-colab/bin/python -m pip install --quiet --constraint constraints-colab.txt --editable ".[test]"
+	@touch $@

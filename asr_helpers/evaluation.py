@@ -1,0 +1,244 @@
+"""04  Transcripts to WER, CER and alignments.
+
+Conventions: a reference is what was said, a hypothesis what the model wrote. An edit
+distance's operations are hits (H), substitutions (S), deletions (D: in the reference
+alone) and insertions (I: in the hypothesis alone). The word error rate is
+(S + D + I) / (H + S + D) over all utterances together: it is not bounded by 1. Counting
+and alignment are jiwer's.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import AsrError
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import EvalPrediction, ProcessorMixin
+
+RESAMPLES = 1_000
+
+
+@dataclass(frozen=True)
+class ErrorCounts:
+    """How one or more hypotheses differ from their references."""
+
+    hits: int
+    substitutions: int
+    deletions: int
+    insertions: int
+
+    @property
+    def errors(self) -> int:
+        """S + D + I."""
+        return self.substitutions + self.deletions + self.insertions
+
+    @property
+    def rate(self) -> float:
+        """(S + D + I) / (H + S + D): at least 0, and above 1 when much was inserted."""
+        return self.errors / (self.hits + self.substitutions + self.deletions)
+
+
+@dataclass(frozen=True)
+class Scores:
+    """A set of utterances' error rates.
+
+    Attributes:
+        wer: word error rate.
+        cer: character error rate, spaces counted.
+        words: the counts behind the WER.
+        interval: 95 % of resampled sets of these utterances have their WER between these two.
+        utterances: how many there were.
+    """
+
+    wer: float
+    cer: float
+    words: ErrorCounts
+    interval: tuple[float, float]
+    utterances: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """Flat: `wer`, `cer`, `substitutions`, `deletions`, `insertions`, `hits`, `interval`, `utterances`."""
+        return {
+            "wer": self.wer,
+            "cer": self.cer,
+            **asdict(self.words),
+            "interval": list(self.interval),
+            "utterances": self.utterances,
+        }
+
+    def __str__(self) -> str:
+        low, high = self.interval
+        words = self.words
+        return (
+            f"WER {self.wer:.3f} (95 % interval {low:.3f} to {high:.3f}), CER {self.cer:.3f}, "
+            f"{self.utterances} utterances: {words.hits} hits, {words.substitutions} substitutions, "
+            f"{words.deletions} deletions, {words.insertions} insertions"
+        )
+
+
+@dataclass(frozen=True)
+class AlignedWord:
+    """One step of an alignment.
+
+    Attributes:
+        kind: "H", "S", "D" or "I".
+        reference: the word said; "" for an insertion.
+        hypothesis: the word written; "" for a deletion.
+    """
+
+    kind: str
+    reference: str
+    hypothesis: str
+
+
+def _check(references: Sequence[str], hypotheses: Sequence[str]) -> None:
+    if len(references) != len(hypotheses):
+        raise AsrError(f"{len(references)} references and {len(hypotheses)} hypotheses: there must be one each.")
+    if not len(references):
+        raise AsrError("There is no utterance to score.")
+    for row, reference in enumerate(references):
+        if not reference.strip():
+            raise AsrError(f"The reference of utterance {row} is empty: an error rate needs words; leave the row out.")
+
+
+def count_errors(references: Sequence[str], hypotheses: Sequence[str]) -> list[ErrorCounts]:
+    """Each utterance's word errors.
+
+    Raises:
+        AsrError: the lists differ in length, or a reference is empty.
+
+    >>> count_errors(["MY CARD IS LOST"], ["MY CAR LOST NOW"])[0]
+    ErrorCounts(hits=2, substitutions=1, deletions=1, insertions=1)
+    """
+    import jiwer
+
+    _check(references, hypotheses)
+    counts = []
+    for chunks in jiwer.process_words(list(references), list(hypotheses)).alignments:
+        sizes = dict.fromkeys(("equal", "substitute", "delete", "insert"), 0)
+        for chunk in chunks:
+            sizes[chunk.type] += max(
+                chunk.ref_end_idx - chunk.ref_start_idx, chunk.hyp_end_idx - chunk.hyp_start_idx
+            )
+        counts.append(ErrorCounts(*sizes.values()))
+    return counts
+
+
+def score(references: Sequence[str], hypotheses: Sequence[str], seed: int = 0) -> Scores:
+    """WER and CER of a set of utterances, with counts and a bootstrap interval.
+
+    The interval resamples utterances, not words, since the errors of one utterance go
+    together (Bisani and Ney, "Bootstrap estimates for confidence intervals in ASR
+    performance evaluation", ICASSP 2004).
+
+    Raises:
+        AsrError: the lists differ in length or are empty, or a reference is empty.
+
+    >>> print(score(["MY CARD IS LOST", "HELLO"], ["MY CAR IS LOST", "HELLO"]))
+    WER 0.200 (95 % interval 0.000 to 0.250), CER 0.050, 2 utterances: 4 hits, 1 substitutions, 0 deletions, 0 insertions
+    """
+    import jiwer
+
+    counts = count_errors(references, hypotheses)
+    errors = np.array([count.errors for count in counts])
+    lengths = np.array([count.hits + count.substitutions + count.deletions for count in counts])
+    total = ErrorCounts(*np.array([list(asdict(count).values()) for count in counts]).sum(axis=0).tolist())
+    drawn = np.random.default_rng(seed).integers(0, len(counts), (RESAMPLES, len(counts)))
+    rates = errors[drawn].sum(axis=1) / lengths[drawn].sum(axis=1)
+    return Scores(
+        wer=total.rate,
+        cer=jiwer.cer(list(references), list(hypotheses)),
+        words=total,
+        interval=tuple(np.quantile(rates, [0.025, 0.975]).tolist()),
+        utterances=len(counts),
+    )
+
+
+def align(reference: str, hypothesis: str) -> list[AlignedWord]:
+    """Which word was heard as which.
+
+    >>> [word.kind for word in align("MY CARD IS LOST", "MY CAR LOST NOW")]
+    ['H', 'S', 'D', 'H', 'I']
+    """
+    import jiwer
+
+    _check([reference], [hypothesis])
+    said, written = reference.split(), hypothesis.split()
+    kinds = {"equal": "H", "substitute": "S", "delete": "D", "insert": "I"}
+    steps = []
+    for chunk in jiwer.process_words(reference, hypothesis).alignments[0]:
+        left = said[chunk.ref_start_idx : chunk.ref_end_idx]
+        right = written[chunk.hyp_start_idx : chunk.hyp_end_idx]
+        for step in range(max(len(left), len(right))):
+            pair = (left[step] if left else "", right[step] if right else "")
+            steps.append(AlignedWord(kinds[chunk.type], *pair))
+    return steps
+
+
+def wer_metric():
+    """WER, CER and their counts as an `evaluate.Metric` that needs no network.
+
+    Its `compute(predictions=hypotheses, references=references)` returns `Scores.as_dict()`.
+
+    >>> wer_metric().compute(predictions=["HELLO WORD"], references=["HELLO WORLD"])["wer"]
+    0.5
+    """
+    import datasets
+    import evaluate
+
+    class WordErrorRate(evaluate.Metric):
+        def _info(self):
+            text = datasets.Value("string")
+            return evaluate.MetricInfo(
+                description="Word and character error rate, by jiwer.",
+                citation="",
+                inputs_description="predictions: hypotheses; references: references.",
+                features=datasets.Features({"predictions": text, "references": text}),
+            )
+
+        def _download_and_prepare(self, dl_manager):
+            pass
+
+        def _compute(self, predictions, references):
+            return score(references, predictions).as_dict()
+
+    return WordErrorRate()
+
+
+def argmax_ids(logits: "torch.Tensor", labels: "torch.Tensor") -> "torch.Tensor":
+    """For `Trainer(preprocess_logits_for_metrics=…)`: keeps the best id of each frame, not its 32 logits.
+
+    Args:
+        logits: (B, frames, vocabulary).
+        labels: (B, L); not used.
+
+    Returns:
+        (B, frames) ids.
+    """
+    return logits.argmax(dim=-1)
+
+
+def compute_metrics(prediction: "EvalPrediction", processor: "ProcessorMixin") -> dict[str, float]:
+    """For `Trainer(compute_metrics=…)`: what is worth seeing after each evaluation.
+
+    Args:
+        prediction: its `predictions` are (clips, frames) ids from `argmax_ids`, and its
+            `label_ids` (clips, L); both are padded with -100.
+        processor: decodes both.
+
+    Returns:
+        `wer`, `cer`, and `blank_share`, the share of frames that say blank: 1.0 is the plateau on which
+        CTC training starts, and on which a bad recipe stays.
+    """
+    blank = processor.tokenizer.pad_token_id
+    padding = prediction.predictions == -100
+    ids = np.where(padding, blank, prediction.predictions)
+    labels = np.where(prediction.label_ids == -100, blank, prediction.label_ids)
+    hypotheses = processor.batch_decode(ids)
+    references = processor.batch_decode(labels, group_tokens=False)
+    scores = score(references, hypotheses)
+    return {"wer": scores.wer, "cer": scores.cer, "blank_share": float((ids == blank)[~padding].mean())}

@@ -1,0 +1,136 @@
+"""06  Audio to transcripts, with words in time.
+
+Conventions: an emission is (frames, vocabulary), each row a distribution over tokens;
+a frame is 20 ms for Wav2Vec2. Greedy CTC decoding takes each frame's best token, merges
+repeats, drops blanks. Times are in seconds from the clip's start.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from . import AsrError, audio
+from .audio import Audio
+from .preprocessing import load_processor
+
+if TYPE_CHECKING:
+    from transformers import AutomaticSpeechRecognitionPipeline, Wav2Vec2ForCTC, Wav2Vec2Processor
+
+
+@dataclass(frozen=True)
+class Word:
+    """A word heard.
+
+    Attributes:
+        text: the word.
+        start, end: s.
+        confidence: the geometric mean of its characters' probabilities, 0 to 1.
+    """
+
+    text: str
+    start: float
+    end: float
+    confidence: float
+
+
+@dataclass(frozen=True)
+class Transcript:
+    """What was heard in a clip: its text, and its words in time."""
+
+    text: str
+    words: tuple[Word, ...]
+
+
+@dataclass(frozen=True)
+class Recogniser:
+    """A model with a CTC head, and the processor that goes with it."""
+
+    model: "Wav2Vec2ForCTC"
+    processor: "Wav2Vec2Processor"
+
+    @property
+    def sampling_rate(self) -> int:
+        """The rate the model hears, Hz."""
+        return self.processor.feature_extractor.sampling_rate
+
+    @property
+    def frame(self) -> float:
+        """The time from one frame to the next, s."""
+        return self.model.config.inputs_to_logits_ratio / self.sampling_rate
+
+    def emission(self, waveform: np.ndarray) -> np.ndarray:
+        """The model's belief in each token, frame by frame.
+
+        Args:
+            waveform: (num_samples,) float32 at `sampling_rate`. One clip at a time: a model with group
+                norm, as wav2vec2-base is, hears padding too.
+
+        Returns:
+            (frames, vocabulary) float32 probabilities.
+
+        Raises:
+            AsrError: the clip is shorter than one frame, 25 ms.
+        """
+        import torch
+
+        if len(waveform) < 400:
+            raise AsrError(f"A clip of {len(waveform)} samples is shorter than one frame (400): there is nothing to hear.")
+        inputs = self.processor(waveform, sampling_rate=self.sampling_rate, return_tensors="pt")
+        with torch.inference_mode():
+            logits = self.model(inputs.input_values.to(self.model.device, self.model.dtype)).logits[0]  # (frames, V)
+        return logits.float().softmax(dim=-1).cpu().numpy()
+
+    def read(self, emission: np.ndarray) -> Transcript:
+        """Greedy CTC decoding of an emission, (frames, vocabulary)."""
+        ids = emission.argmax(axis=-1)  # (frames,)
+        decoded = self.processor.tokenizer.decode(ids, output_word_offsets=True)
+        best = np.log(emission.max(axis=-1))
+        spoken = ids != self.processor.tokenizer.pad_token_id
+        words = []
+        for word in decoded.word_offsets:
+            frames = slice(word["start_offset"], word["end_offset"])
+            confidence = float(np.exp(best[frames][spoken[frames]].mean()))
+            words.append(Word(word["word"], frames.start * self.frame, frames.stop * self.frame, confidence))
+        return Transcript(decoded.text, tuple(words))
+
+    def transcribe(self, clip: Audio) -> Transcript:
+        """From a dataset row's undecoded audio, a path, or a file's bytes, to text.
+
+        Raises:
+            AsrError: it cannot be read, or is shorter than one frame.
+        """
+        return self.read(self.emission(audio.load(clip, self.sampling_rate)))
+
+    def pipeline(self) -> "AutomaticSpeechRecognitionPipeline":
+        """The `transformers` pipeline of the same model.
+
+        Give it `{"raw": waveform, "sampling_rate": recogniser.sampling_rate}`: a path would need the ffmpeg
+        program, another rate torchaudio.
+        """
+        from transformers import pipeline
+
+        return pipeline(
+            "automatic-speech-recognition",
+            model=self.model,
+            tokenizer=self.processor.tokenizer,
+            feature_extractor=self.processor.feature_extractor,
+        )
+
+
+def load_recogniser(checkpoint: str | Path) -> Recogniser:
+    """Loads a fine-tuned checkpoint, from a folder or by its name on the hub.
+
+    Raises:
+        AsrError: there is no such folder, or it lacks its processor or its CTC head.
+    """
+    import torch
+    from transformers import AutoModelForCTC
+
+    processor = load_processor(checkpoint)
+    model, report = AutoModelForCTC.from_pretrained(checkpoint, dtype=torch.float32, output_loading_info=True)
+    if any(key.startswith("lm_head") for key in report["missing_keys"]):
+        raise AsrError(f"{str(checkpoint)!r} has no CTC head, so it cannot write yet: fine-tune it first.")
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    return Recogniser(model.to(device).eval(), processor)

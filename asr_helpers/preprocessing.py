@@ -1,0 +1,146 @@
+"""02  Text and audio to labels and input values.
+
+Conventions: a vocabulary is the set of a tokenizer's characters, the word delimiter
+"|" standing for the space. Input values are (num_samples,) float32 at the model's rate,
+with mean 0 and variance 1; labels are (num_labels,) ints. Both are made when a row is
+asked for: nothing is cached to disk.
+"""
+
+import unicodedata
+from collections import Counter
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import AsrError, audio
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+    from transformers import ProcessorMixin
+
+# Typographic characters that mean a plain one.
+PLAIN = str.maketrans({"\u2019": "'", "\u2018": "'", "\u02bc": "'", "\u00b4": "'", "`": "'"})
+
+
+@dataclass(frozen=True)
+class NormalisedText:
+    """A text in a vocabulary's characters.
+
+    Attributes:
+        text: what is left, words apart by one space.
+        lost: each character the vocabulary lacks, and how often it stood there. Spaces do not count.
+    """
+
+    text: str
+    lost: Counter = field(default_factory=Counter)
+
+
+def load_processor(checkpoint: str | Path) -> "ProcessorMixin":
+    """The processor beside a checkpoint, in a folder or on the hub.
+
+    Raises:
+        AsrError: there is no such folder, or no processor in it.
+    """
+    from transformers import AutoProcessor
+
+    folder = Path(checkpoint)
+    if folder.is_dir() or folder.is_absolute() or str(checkpoint).count("/") != 1:
+        if not (folder / "config.json").is_file():
+            raise AsrError(f"There is no checkpoint in {str(checkpoint)!r}: a checkpoint folder holds a config.json.")
+        for name in ("preprocessor_config.json", "processor_config.json", "tokenizer_config.json"):
+            if (folder / name).is_file():
+                break
+        else:
+            raise AsrError(
+                f"The checkpoint {str(checkpoint)!r} has no processor beside it: save it there with "
+                "processor.save_pretrained."
+            )
+    try:
+        processor = AutoProcessor.from_pretrained(checkpoint)
+    except (OSError, ValueError) as error:
+        raise AsrError(f"The processor of {str(checkpoint)!r} cannot be loaded: {error}") from error
+    if not hasattr(processor, "tokenizer") or not hasattr(processor, "feature_extractor"):
+        raise AsrError(
+            f"The checkpoint {str(checkpoint)!r} has no whole processor (a tokenizer and a feature extractor): "
+            "save it there with processor.save_pretrained."
+        )
+    return processor
+
+
+def vocabulary(processor: "ProcessorMixin") -> frozenset[str]:
+    """The characters a processor's tokenizer can write, without its special tokens, and with the space."""
+    tokenizer = processor.tokenizer
+    special = set(tokenizer.all_special_tokens) | {tokenizer.word_delimiter_token}
+    return frozenset(token for token in tokenizer.get_vocab() if len(token) == 1 and token not in special) | {" "}
+
+
+def normalise_text(text: str, characters: frozenset[str]) -> NormalisedText:
+    """Writes a text in a vocabulary's characters, and counts what could not be written.
+
+    Case follows the vocabulary; an accent it lacks is dropped from its letter; any other
+    character it lacks becomes a space, so that "well-known" stays two words.
+
+    Args:
+        text: as a person wrote it.
+        characters: from `vocabulary`.
+
+    >>> normalise_text("Pay £50 to O’Neill, please", frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ' "))
+    NormalisedText(text="PAY TO O'NEILL PLEASE", lost=Counter({'£': 1, '5': 1, '0': 1, ',': 1}))
+    """
+    text = unicodedata.normalize("NFC", text).translate(PLAIN)
+    lost: Counter = Counter()
+    kept = []
+    for character in text:
+        for candidate in (character, character.upper(), character.lower()):
+            if all(part in characters for part in candidate):
+                kept.append(candidate)
+                break
+        else:
+            base = unicodedata.normalize("NFD", character)[0]
+            base = next((b for b in (base, base.upper(), base.lower()) if b in characters), None)
+            if base is None or character.isspace():
+                kept.append(" ")
+            else:
+                kept.append(base)
+            if not character.isspace():
+                lost[character] += 1
+    return NormalisedText(" ".join("".join(kept).split()), lost)
+
+
+def prepare_dataset(row: dict[str, Any], processor: "ProcessorMixin") -> dict[str, Any]:
+    """One row to what a model eats.
+
+    Args:
+        row: holds `audio` (undecoded) and `transcription`.
+        processor: its feature extractor names the rate, its tokenizer the vocabulary.
+
+    Returns:
+        `input_values`, (num_samples,) float32, and `labels`, (num_labels,) ints.
+
+    Raises:
+        AsrError: the text has no character of the vocabulary, or the audio cannot be read.
+    """
+    extractor = processor.feature_extractor
+    waveform = audio.load(row["audio"], extractor.sampling_rate)  # (num_samples,)
+    text = normalise_text(row["transcription"], vocabulary(processor)).text
+    if not text:
+        raise AsrError(
+            f"{row['transcription']!r} has no character of the vocabulary: correct the text, remove the row, "
+            "or take a checkpoint with the characters of this language."
+        )
+    values = extractor(waveform, sampling_rate=extractor.sampling_rate).input_values[0]
+    return {"input_values": np.asarray(values, dtype=np.float32), "labels": processor.tokenizer(text).input_ids}
+
+
+def _prepare_batch(batch: dict[str, list], processor: "ProcessorMixin") -> dict[str, list]:
+    rows = [dict(zip(batch, values, strict=True)) for values in zip(*batch.values(), strict=True)]
+    prepared = [prepare_dataset(row, processor) for row in rows]
+    return {key: [row[key] for row in prepared] for key in ("input_values", "labels")}
+
+
+def prepare(rows: "Dataset", processor: "ProcessorMixin") -> "Dataset":
+    """Rows that pass through `prepare_dataset` whenever one is asked for. Nothing is computed or written now."""
+    return rows.select_columns(["audio", "transcription"]).with_transform(partial(_prepare_batch, processor=processor))

@@ -1,0 +1,262 @@
+"""Trains the demo checkpoint: a small Wav2Vec2 encoder that has heard many synthetic voices.
+
+    python tools/train_checkpoint.py                     # two CPU cores: about two hours; a GPU: minutes
+    python tools/train_checkpoint.py --rounds 4 --work /tmp/try --output-dir /tmp/try/checkpoint
+
+Work goes in rounds. In each, every core makes fresh speech (new sentences, new
+voices, new telephone lines), then the model trains on it twice. After each round the
+state is saved in `--work`; the same command resumes there. What has been heard
+follows from the seed and the number of clips alone: `heard(seed, num_clips)` lists it.
+"""
+
+import argparse
+import json
+import os
+import random
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import soxr
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from pretraining_sentences import sentence  # noqa: E402
+from speech import HELD_OUT_VOICES, TELEPHONE_RATE, Voice, synthesise, telephone  # noqa: E402
+
+SAMPLING_RATE = 16_000
+CLIPS_PER_ROUND = 3_072
+PASSES = 2
+SECONDS_PER_BATCH = 64  # of padded audio
+# Batches are padded to 32, 64, 96 … frames: a few shapes that come again and again, which the
+# CPU's convolutions run half again as fast as shapes that are always new.
+FRAMES_STEP = 32
+PEAK_RATE = 1.5e-3
+WARMUP_STEPS = 300
+SEED = 20261120
+
+# espeak-ng 1.51's variants, without those of the demo corpus's test rows, without the ones below
+# that measure progress here, and without "fast" and "Mr serious" (not voices, or not to be named on a command line).
+DEVELOPMENT_VARIANTS = ("Alicia", "m6", "Mario", "boris")
+VARIANTS = tuple(
+    """Alex Andy Annie AnxiousAndy Demonic Diogo Gene Gene2 Henrique Hugo Jacky Lee Marco Michael Mike Nguyen
+    RicishayMax RicishayMax2 RicishayMax3 Storm Tweaky UniRobot adam anika anikaRobot announcer antonio aunty belinda
+    benjamin caleb croak david ed edward edward2 f1 f2 f3 f5 grandma grandpa gustave iven iven2 iven3 iven4 john
+    kaukovalta klatt klatt2 klatt3 klatt4 klatt5 klatt6 linda m1 m2 m3 m4 m5 m8 marcelo max michel miguel norbert pablo
+    paul pedro quincy rob robert robosoft robosoft2 robosoft3 robosoft4 robosoft5 robosoft6 robosoft7 robosoft8 sandro
+    steph steph2 steph3 travis victor whisper whisperf zac""".split()
+)
+ACCENTS = ("en-us", "en-us", "en-us", "en-us-nyc", "en", "en-gb-x-rp", "en-gb-scotland", "en-gb-x-gbclan",
+           "en-gb-x-gbcwmd", "en-029")  # fmt: skip
+FLITE = {"slt": 170, "awb": 120, "kal": 105, "kal16": 105}  # voice: mean fundamental frequency, Hz
+FLITE_SHARE = 0.25
+
+
+class Clip(NamedTuple):
+    """What one training clip is made from; `index` and the seed say all of it."""
+
+    text: str
+    voice: Voice
+    stretch: float  # resampled by this: a longer (> 1) or shorter vocal tract
+    snr: float  # dB
+
+
+def clip(seed: int, index: int, variants: tuple[str, ...] = VARIANTS, flite: float = FLITE_SHARE) -> Clip:
+    """The recipe of training clip `index`: no sound is made yet."""
+    rng = random.Random(f"{seed} {index}")
+    text = sentence(rng)
+    stretch = rng.uniform(0.85, 1.18)
+    speed = rng.uniform(120, 195)
+    if rng.random() < flite:
+        variant = rng.choice(list(FLITE))
+        pitch = round(FLITE[variant] * rng.uniform(0.75, 1.35))
+        voice = Voice(f"flite-{variant}", "flite", "", "", variant, pitch, round(speed * stretch))
+    else:
+        variant = rng.choice(variants)
+        voice = Voice(f"espeak-{variant}", "espeak-ng", "", rng.choice(ACCENTS), variant, rng.randint(20, 80),
+                      round(speed * stretch))  # fmt: skip
+    return Clip(text, voice, stretch, rng.uniform(8, 40))
+
+
+def heard(seed: int, num_clips: int) -> tuple[set[str], set[str]]:
+    """Every sentence and every voice's name a checkpoint of `num_clips` clips has heard."""
+    clips = [clip(seed, index) for index in range(num_clips)]
+    return {c.text for c in clips}, {c.voice.name for c in clips}
+
+
+def speak(seed: int, index: int, recipe: Clip) -> np.ndarray:
+    """Makes a clip's sound: (num_samples,) int16 at 16 kHz."""
+    rng = np.random.default_rng([seed, index])
+    waveform, rate = synthesise(recipe.text, recipe.voice)
+    waveform = soxr.resample(waveform, rate / recipe.stretch, rate, quality="MQ")
+    line = telephone(waveform, rate, rng, recipe.snr, rng.uniform(-38, -18))
+    line = soxr.resample(line, TELEPHONE_RATE, SAMPLING_RATE, quality="MQ")
+    return np.clip(line * 32_767, -32_768, 32_767).astype(np.int16)
+
+
+def _speak_one(arguments: tuple[int, int, Clip]) -> np.ndarray:
+    return speak(*arguments)
+
+
+def make_round(pool: ProcessPoolExecutor, seed: int, indices: range, **kwargs) -> list[tuple[np.ndarray, str]]:
+    """The clips of one round and their texts, shortest first."""
+    recipes = [(seed, index, clip(seed, index, **kwargs)) for index in indices]
+    waveforms = pool.map(_speak_one, recipes, chunksize=32)
+    pairs = [(waveform, recipe.text) for waveform, (_, _, recipe) in zip(waveforms, recipes, strict=True)]
+    return sorted(pairs, key=lambda pair: len(pair[0]))
+
+
+def padded_length(num_samples: int) -> int:
+    """The smallest number of samples, at least `num_samples`, that gives a multiple of FRAMES_STEP frames."""
+    step = FRAMES_STEP * 320  # the convolutions' stride is 320 samples, their first window 80 more
+    return -(-(num_samples - 80) // step) * step + 80
+
+
+def batches(clips: list[tuple[np.ndarray, str]]) -> list[list[tuple[np.ndarray, str]]]:
+    """Groups clips sorted by length into batches of at most SECONDS_PER_BATCH of padded audio."""
+    groups = [[]]
+    for pair in clips:
+        room = SECONDS_PER_BATCH * SAMPLING_RATE // padded_length(len(pair[0]))
+        if len(groups[-1]) >= room:
+            groups.append([])
+        groups[-1].append(pair)
+    return groups
+
+
+def new_model():
+    """A Wav2Vec2ForCTC of 4.3 million parameters, shaped like wav2vec2-base in small."""
+    from transformers import Wav2Vec2Config, Wav2Vec2ForCTC
+
+    return Wav2Vec2ForCTC(
+        Wav2Vec2Config(
+            vocab_size=32, hidden_size=256, num_hidden_layers=6, num_attention_heads=4, intermediate_size=768,
+            conv_dim=(32, 48, 64, 96, 128, 160, 192), num_conv_pos_embeddings=32, num_conv_pos_embedding_groups=16,
+            hidden_dropout=0.0, attention_dropout=0.0, activation_dropout=0.0, feat_proj_dropout=0.0, final_dropout=0.0,
+            layerdrop=0.0, mask_time_prob=0.0, ctc_loss_reduction="mean", ctc_zero_infinity=True,
+        )
+    )  # fmt: skip
+
+
+def processor():
+    """wav2vec2-base's own vocabulary and feature extraction."""
+    import tempfile
+
+    from transformers import Wav2Vec2CTCTokenizer, Wav2Vec2FeatureExtractor, Wav2Vec2Processor
+
+    tokens = ["<pad>", "<s>", "</s>", "<unk>", "|", *"ETAONIHSRDLUMWCFGYPBVK'XJQZ"]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "vocab.json"
+        path.write_text(json.dumps({token: index for index, token in enumerate(tokens)}))
+        tokenizer = Wav2Vec2CTCTokenizer(str(path), do_lower_case=False)
+    extractor = Wav2Vec2FeatureExtractor(sampling_rate=SAMPLING_RATE, return_attention_mask=False, do_normalize=True)
+    return Wav2Vec2Processor(feature_extractor=extractor, tokenizer=tokenizer)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--output-dir", type=Path, default=Path("asr_helpers/demo/checkpoint"))
+    parser.add_argument("--work", type=Path, default=Path("outputs/checkpoint-training"))
+    parser.add_argument("--rounds", type=int, default=30)
+    parser.add_argument("--seed", type=int, default=SEED)
+    args = parser.parse_args()
+
+    import torch
+
+    torch.manual_seed(args.seed)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    model, tools = new_model().to(device), processor()
+    optimizer = torch.optim.AdamW(model.parameters(), PEAK_RATE, betas=(0.9, 0.98), weight_decay=0.01, fused=True)
+    done = {"rounds": 0, "steps": 0, "train_seconds": 0.0, "audio_hours": 0.0, "history": []}
+    args.work.mkdir(parents=True, exist_ok=True)
+    state_file = args.work / "state.pt"
+    if state_file.exists():
+        state = torch.load(state_file, map_location=device, weights_only=True)
+        model.load_state_dict(state["model"])
+        optimizer.load_state_dict(state["optimizer"])
+        done = state["done"]
+
+    def collate(batch):
+        longest = padded_length(max(len(waveform) for waveform, _ in batch))
+        values = torch.zeros(len(batch), longest)  # (B, T)
+        for row, (waveform, _) in enumerate(batch):
+            samples = torch.from_numpy(waveform).float()
+            values[row, : len(samples)] = (samples - samples.mean()) / (samples.std() + 1e-5)
+        labels = [torch.tensor(tools.tokenizer(text.upper()).input_ids) for _, text in batch]
+        labels = torch.nn.utils.rnn.pad_sequence(labels, batch_first=True, padding_value=-100)  # (B, L)
+        return values.to(device), labels.to(device)
+
+    def error_rates(clips):
+        import jiwer
+
+        model.eval()
+        references, hypotheses = [], []
+        with torch.no_grad(), torch.autocast(device, torch.bfloat16):
+            for batch in batches(clips):
+                ids = model(collate(batch)[0]).logits.argmax(-1)
+                references += [text.upper() for _, text in batch]
+                hypotheses += tools.batch_decode(ids)
+        model.train()
+        return jiwer.wer(references, hypotheses), jiwer.cer(references, hypotheses)
+
+    with ProcessPoolExecutor() as pool:
+        development = {
+            "known voices": make_round(pool, args.seed + 1, range(96)),
+            "new voices": make_round(pool, args.seed + 2, range(96), variants=DEVELOPMENT_VARIANTS, flite=0.0),
+        }
+        while done["rounds"] < args.rounds:
+            started = time.perf_counter()
+            first = done["rounds"] * CLIPS_PER_ROUND
+            groups = batches(make_round(pool, args.seed, range(first, first + CLIPS_PER_ROUND)))
+            made = time.perf_counter() - started
+            rng, losses, seconds = random.Random(f"{args.seed} {done['rounds']}"), [], 0.0
+            order = [group for _ in range(PASSES) for group in rng.sample(groups, len(groups))]
+            for number, group in enumerate(order):
+                share = (done["rounds"] + number / len(order)) / args.rounds
+                rate = PEAK_RATE * min(1, (done["steps"] + 1) / WARMUP_STEPS) * max(0.01, 1 - share)
+                for parameters in optimizer.param_groups:
+                    parameters["lr"] = rate
+                values, labels = collate(group)
+                with torch.autocast(device, torch.bfloat16):
+                    loss = model(values, labels=labels).loss
+                loss.backward()
+                torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+                optimizer.step()
+                optimizer.zero_grad()
+                done["steps"] += 1
+                losses.append(loss.detach())
+                seconds += values.numel() / SAMPLING_RATE
+            done["rounds"] += 1
+            done["audio_hours"] += seconds / 3600
+            entry = {"round": done["rounds"], "steps": done["steps"], "loss": torch.stack(losses[-100:]).mean().item()}
+            if done["rounds"] % 4 == 0 or done["rounds"] == args.rounds:
+                for name, clips in development.items():
+                    entry[f"wer, {name}"], entry[f"cer, {name}"] = error_rates(clips)
+            done["train_seconds"] += time.perf_counter() - started
+            done["history"].append(entry)
+            state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "done": done}
+            torch.save(state, state_file.with_suffix(".partial"))
+            os.replace(state_file.with_suffix(".partial"), state_file)
+            shown = {key: round(value, 3) if isinstance(value, float) else value for key, value in entry.items()}
+            print(f"{shown} hours {done['audio_hours']:.1f}, made in {made:.0f} s, round {time.perf_counter() - started:.0f} s",
+                  flush=True)  # fmt: skip
+
+    encoder = model.wav2vec2.half().cpu()
+    encoder.config.architectures = ["Wav2Vec2Model"]
+    encoder.save_pretrained(args.output_dir)
+    tools.save_pretrained(args.output_dir)
+    # The weights are stored in half precision; a reader's model is to train in full.
+    config = json.loads((args.output_dir / "config.json").read_text())
+    config["dtype"] = "float32"
+    (args.output_dir / "config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
+    recipe = {
+        "seed": args.seed, "num_clips": args.rounds * CLIPS_PER_ROUND, "passes": PASSES, "device": device,
+        "cores": os.cpu_count(), "parameters": sum(p.numel() for p in encoder.parameters()),
+        "held_out_voices": [voice.name for voice in HELD_OUT_VOICES], **done,
+    }  # fmt: skip
+    (args.output_dir / "training.json").write_text(json.dumps(recipe, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
