@@ -35,7 +35,9 @@ def _open(audio: Audio) -> soundfile.SoundFile:
     try:
         return soundfile.SoundFile(audio)
     except soundfile.LibsndfileError as error:
-        raise AsrError(f"{str(name)!r} is not a sound file that can be read ({error}): use WAV, FLAC, OGG or MP3.") from None
+        raise AsrError(
+            f"{str(name)!r} is not a sound file that can be read ({error}): use WAV, FLAC, OGG or MP3."
+        ) from None
 
 
 def decode(audio: Audio) -> tuple[np.ndarray, int]:

@@ -121,9 +121,7 @@ def count_errors(references: Sequence[str], hypotheses: Sequence[str]) -> list[E
     for chunks in jiwer.process_words(list(references), list(hypotheses)).alignments:
         sizes = dict.fromkeys(("equal", "substitute", "delete", "insert"), 0)
         for chunk in chunks:
-            sizes[chunk.type] += max(
-                chunk.ref_end_idx - chunk.ref_start_idx, chunk.hyp_end_idx - chunk.hyp_start_idx
-            )
+            sizes[chunk.type] += max(chunk.ref_end_idx - chunk.ref_start_idx, chunk.hyp_end_idx - chunk.hyp_start_idx)
         counts.append(ErrorCounts(*sizes.values()))
     return counts
 
@@ -138,8 +136,8 @@ def score(references: Sequence[str], hypotheses: Sequence[str], seed: int = 0) -
     Raises:
         AsrError: the lists differ in length or are empty, or a reference is empty.
 
-    >>> print(score(["MY CARD IS LOST", "HELLO"], ["MY CAR IS LOST", "HELLO"]))
-    WER 0.200 (95 % interval 0.000 to 0.250), CER 0.050, 2 utterances: 4 hits, 1 substitutions, 0 deletions, 0 insertions
+    >>> score(["MY CARD IS LOST", "HELLO"], ["MY CAR IS LOST", "HELLO"]).wer
+    0.2
     """
     import jiwer
 

@@ -76,7 +76,9 @@ class Recogniser:
         import torch
 
         if len(waveform) < 400:
-            raise AsrError(f"A clip of {len(waveform)} samples is shorter than one frame (400): there is nothing to hear.")
+            raise AsrError(
+                f"A clip of {len(waveform)} samples is shorter than one frame (400): there is nothing to hear."
+            )
         inputs = self.processor(waveform, sampling_rate=self.sampling_rate, return_tensors="pt")
         with torch.inference_mode():
             logits = self.model(inputs.input_values.to(self.model.device, self.model.dtype)).logits[0]  # (frames, V)

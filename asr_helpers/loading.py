@@ -52,8 +52,8 @@ def _load(source: Source, split: str | None):
         arguments = {"path": "audiofolder", "data_dir": source.dataset}
     try:
         rows = load_dataset(**arguments, split=split)
-    except ValueError as error:
-        raise AsrError(f"{source.dataset!r} cannot be loaded: {error}") from error
+    except (ValueError, OSError) as error:  # OSError: the hub is out of reach, or has no such dataset
+        raise AsrError(f"{source.dataset!r} cannot be loaded: {str(error).splitlines()[0]}") from error
     # Without this, touching a row needs torchcodec and FFmpeg.
     return rows.cast_column("audio", Audio(decode=False))
 
@@ -102,7 +102,7 @@ def split_by_voice(rows: "Dataset", held_out: Iterable[str]) -> tuple["Dataset",
 def load_splits(source: Source) -> "DatasetDict":
     """Train, validation and test rows.
 
-    - A dataset with a test split keeps it.
+    - A folder's own splits stay as they are; one without train rows is not split further.
     - The demo's test rows are those of the voices held out.
     - MInDS-14 names no speakers: a fifth of its rows, drawn at random, are its test rows.
 
@@ -120,8 +120,8 @@ def load_splits(source: Source) -> "DatasetDict":
         splits = {"train": train, "test": test}
     else:
         splits = dict(_load(source, None))
-        if "train" not in splits:
-            raise AsrError(f"{source.dataset!r} has no train split, only {', '.join(splits)}: name the folder 'train'.")
+    if "train" not in splits:
+        return DatasetDict(splits)
     if "test" not in splits:
         splits["train"], splits["test"] = _hold_out(splits["train"], 0.2)
     if "validation" not in splits:

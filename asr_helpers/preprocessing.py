@@ -61,7 +61,9 @@ def load_processor(checkpoint: str | Path) -> "ProcessorMixin":
     try:
         processor = AutoProcessor.from_pretrained(checkpoint)
     except (OSError, ValueError) as error:
-        raise AsrError(f"The processor of {str(checkpoint)!r} cannot be loaded: {error}") from error
+        raise AsrError(
+            f"The processor of {str(checkpoint)!r} cannot be loaded: {str(error).splitlines()[0]}"
+        ) from error
     if not hasattr(processor, "tokenizer") or not hasattr(processor, "feature_extractor"):
         raise AsrError(
             f"The checkpoint {str(checkpoint)!r} has no whole processor (a tokenizer and a feature extractor): "

@@ -255,7 +255,9 @@ def fine_tune(
 def write_model_card(result: TrainingResult, source: Source, num_train: int, num_validation: int, seed: int) -> None:
     """Writes what a checkpoint is, how it came about and how to use it: README.md and training.json in its folder."""
     folder = Path(result.output_dir)
-    (folder / "training.json").write_text(json.dumps(asdict(result) | {"recipe": asdict(source.recipe)}, indent=1) + "\n")
+    (folder / "training.json").write_text(
+        json.dumps(asdict(result) | {"recipe": asdict(source.recipe)}, indent=1) + "\n"
+    )
     name = f"{source.dataset} at {source.dataset_revision}" if source.dataset_revision else Path(source.dataset).name
     checkpoint = source.checkpoint if source.name == "hub" else "the demo checkpoint of asr-helpers"
     recipe = "\n".join(f"- {key}: {value}" for key, value in asdict(source.recipe).items())

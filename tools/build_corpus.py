@@ -231,8 +231,8 @@ was made with their variants. No sentence here was among those it heard. `tests/
 
 ## How it was made
 
-`tools/build_corpus.py` builds this folder. A language model wrote the sentences for this project, each on its own
-(`tools/demo_sentences.py`); none was taken from a corpus. espeak-ng 1.51 or flite 2.2 speaks each one, the silence at
+`tools/build_corpus.py` builds this folder. The sentences were invented for this project (`tools/demo_sentences.py`):
+no caller said them, and none was taken from a corpus. espeak-ng 1.51 or flite 2.2 speaks each one, the silence at
 its ends is brought to 0.15 to 0.25 s, and `tools/speech.py` sends it down the line. The same engines and libraries
 give the same bytes again.
 

@@ -28,7 +28,7 @@ ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = ROOT / "notebooks"
 README = ROOT / "README.md"
 
-SETUP_CELL = '''\
+SETUP_CELL = """\
 import subprocess
 import sys
 from importlib import metadata, util
@@ -41,7 +41,7 @@ if "google.colab" in sys.modules and util.find_spec("asr_helpers") is None:
         raise RuntimeError("This copy is unstamped: set ADDRESS to 'git+https://github.com/OWNER/NAME' and rerun.")
     kept = [f"{name}=={metadata.version(name)}" for name in ("torch", "numpy", "pyarrow")]
     pip = [sys.executable, "-m", "pip", "install", "--quiet"]
-    subprocess.run([*pip, f"asr-helpers @ {ADDRESS}", *kept], check=True)'''
+    subprocess.run([*pip, f"asr-helpers @ {ADDRESS}", *kept], check=True)"""
 
 MAX_BYTES = 300_000
 MAX_LINES = 15

@@ -149,8 +149,7 @@ WORDS = {
         vegetable village valley value van very vote visit voice volume""",
 }
 SLOTS = {
-    name: [w.strip() for w in text.split("|" if "|" in text else None) if w.strip()]
-    for name, text in WORDS.items()
+    name: [w.strip() for w in text.split("|" if "|" in text else None) if w.strip()] for name, text in WORDS.items()
 }
 LEXICON = sorted({word for words in SLOTS.values() for entry in words for word in entry.split()})
 

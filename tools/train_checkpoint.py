@@ -23,8 +23,8 @@ import numpy as np
 import soxr
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from pretraining_sentences import sentence  # noqa: E402
-from speech import HELD_OUT_VOICES, TELEPHONE_RATE, Voice, synthesise, telephone  # noqa: E402
+from pretraining_sentences import sentence
+from speech import HELD_OUT_VOICES, TELEPHONE_RATE, Voice, synthesise, telephone
 
 SAMPLING_RATE = 16_000
 CLIPS_PER_ROUND = 3_072
@@ -239,8 +239,8 @@ def main() -> None:
             torch.save(state, state_file.with_suffix(".partial"))
             os.replace(state_file.with_suffix(".partial"), state_file)
             shown = {key: round(value, 3) if isinstance(value, float) else value for key, value in entry.items()}
-            print(f"{shown} hours {done['audio_hours']:.1f}, made in {made:.0f} s, round {time.perf_counter() - started:.0f} s",
-                  flush=True)  # fmt: skip
+            spent = time.perf_counter() - started
+            print(f"{shown} hours {done['audio_hours']:.1f}, made in {made:.0f} s, round {spent:.0f} s", flush=True)
 
     encoder = model.wav2vec2.half().cpu()
     encoder.config.architectures = ["Wav2Vec2Model"]
