@@ -168,7 +168,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     def command(run, help):
-        sub = commands.add_parser(run.__name__, help=help, description=help)
+        sub = commands.add_parser(run.__name__, help=help, description=help.replace("%%", "%"))
         sub.set_defaults(run=run)
         sub.add_argument("--json", metavar="FILE", help="write the result there, for a program to read")
         return sub
@@ -190,7 +190,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--resume", action="store_true", help="go on from the newest checkpoint in DIR")
     sub.add_argument("--push-to-hub", action="store_true", help="upload the result, under DIR's name")
 
-    sub = with_data(command(evaluate, "WER and CER of a recogniser, with counts and a 95 % interval"))
+    sub = with_data(command(evaluate, "WER and CER of a recogniser, with counts and a 95 %% interval"))
     sub.add_argument("--model", metavar="DIR", help="the recogniser (default: DATA's own)")
     sub.add_argument("--split", default="test", help="train, validation or test (default)")
     sub.add_argument("--transcripts", action="store_true", help="print each reference and hypothesis")

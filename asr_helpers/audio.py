@@ -36,7 +36,8 @@ def _open(audio: Audio) -> soundfile.SoundFile:
         return soundfile.SoundFile(audio)
     except soundfile.LibsndfileError as error:
         raise AsrError(
-            f"{str(name)!r} is not a sound file that can be read ({error}): use WAV, FLAC, OGG or MP3."
+            f"{str(name)!r} is not a sound file that can be read "
+            f"({error.error_string.rstrip('.')}): use WAV, FLAC, OGG or MP3."
         ) from None
 
 

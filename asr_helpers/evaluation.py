@@ -111,8 +111,8 @@ def count_errors(references: Sequence[str], hypotheses: Sequence[str]) -> list[E
     Raises:
         AsrError: the lists differ in length, or a reference is empty.
 
-    >>> count_errors(["MY CARD IS LOST"], ["MY CAR LOST NOW"])[0]
-    ErrorCounts(hits=2, substitutions=1, deletions=1, insertions=1)
+    >>> count_errors(["I LOST MY CARD TODAY"], ["A LOST CARD TODAY NOW"])[0]
+    ErrorCounts(hits=3, substitutions=1, deletions=1, insertions=1)
     """
     import jiwer
 
@@ -159,16 +159,17 @@ def score(references: Sequence[str], hypotheses: Sequence[str], seed: int = 0) -
 def align(reference: str, hypothesis: str) -> list[AlignedWord]:
     """Which word was heard as which.
 
-    >>> [word.kind for word in align("MY CARD IS LOST", "MY CAR LOST NOW")]
-    ['H', 'S', 'D', 'H', 'I']
+    >>> [step.kind for step in align("I LOST MY CARD TODAY", "A LOST CARD TODAY NOW")]
+    ['S', 'H', 'D', 'H', 'H', 'I']
     """
     import jiwer
 
     _check([reference], [hypothesis])
-    said, written = reference.split(), hypothesis.split()
+    output = jiwer.process_words(reference, hypothesis)
+    said, written = output.references[0], output.hypotheses[0]
     kinds = {"equal": "H", "substitute": "S", "delete": "D", "insert": "I"}
     steps = []
-    for chunk in jiwer.process_words(reference, hypothesis).alignments[0]:
+    for chunk in output.alignments[0]:
         left = said[chunk.ref_start_idx : chunk.ref_end_idx]
         right = written[chunk.hyp_start_idx : chunk.hyp_end_idx]
         for step in range(max(len(left), len(right))):

@@ -92,7 +92,7 @@ class Recogniser:
         spoken = ids != self.processor.tokenizer.pad_token_id
         words = []
         for word in decoded.word_offsets:
-            frames = slice(word["start_offset"], word["end_offset"])
+            frames = slice(int(word["start_offset"]), int(word["end_offset"]))
             confidence = float(np.exp(best[frames][spoken[frames]].mean()))
             words.append(Word(word["word"], frames.start * self.frame, frames.stop * self.frame, confidence))
         return Transcript(decoded.text, tuple(words))

@@ -2,7 +2,7 @@
 
 Conventions: waveforms are (num_samples,) float32, times in seconds, frequencies in kHz.
 Colours are Okabe and Ito's, which colour-blind readers tell apart; letters or labels stand
-beside them.
+beside them. Text from outside is drawn as it is: two dollar signs in it make no formula.
 """
 
 from collections import Counter
@@ -14,11 +14,13 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from .collation import IGNORED
-from .evaluation import AlignedWord
+from .evaluation import AlignedWord, Scores
 
 if TYPE_CHECKING:
     import torch
     from matplotlib.axes import Axes
+
+    from .inference import Word
 
 BLUE, ORANGE, GREEN, VERMILION, SKY, PURPLE, GREY = (
     "#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#767676",
@@ -33,7 +35,7 @@ def _figure(rows: int, height: float, **kwargs: Any) -> tuple[Figure, Any]:
     return figure, figure.subplots(rows, **kwargs)
 
 
-def spectrogram(waveform: np.ndarray, sampling_rate: int, window: float = 0.025, step: float = 0.005) -> np.ndarray:
+def spectrogram(waveform: np.ndarray, sampling_rate: int, window: float = 0.025, step: float = 0.01) -> np.ndarray:
     """Short-time spectrum of a waveform.
 
     Args:
@@ -43,13 +45,14 @@ def spectrogram(waveform: np.ndarray, sampling_rate: int, window: float = 0.025,
         step: the time from one frame to the next, s.
 
     Returns:
-        (frequencies, frames) float, dB below the loudest, not under -80. Frequencies run from 0 to sampling_rate / 2.
+        (frequencies, frames) float, dB below the loudest, not under -60. Frequencies run from 0 to sampling_rate / 2.
     """
     size, hop = int(window * sampling_rate), int(step * sampling_rate)
     padded = np.pad(waveform, (size // 2, size))
     frames = np.lib.stride_tricks.sliding_window_view(padded, size)[: len(waveform) : hop]  # (frames, size)
-    power = np.abs(np.fft.rfft(frames * np.hanning(size), n=max(512, size))).T ** 2  # (frequencies, frames)
-    return np.maximum(10 * np.log10(power / (power.max() + 1e-12) + 1e-12), -80)
+    points = 1 << (size - 1).bit_length()  # the next power of two
+    power = np.abs(np.fft.rfft(frames * np.hanning(size), n=points)).T ** 2  # (frequencies, frames)
+    return np.maximum(10 * np.log10(power / (power.max() + 1e-12) + 1e-12), -60)
 
 
 def _draw_waveform(axes: "Axes", waveform: np.ndarray, sampling_rate: int) -> None:
@@ -60,7 +63,11 @@ def _draw_waveform(axes: "Axes", waveform: np.ndarray, sampling_rate: int) -> No
 
 def _draw_spectrogram(axes: "Axes", waveform: np.ndarray, sampling_rate: int) -> None:
     extent = (0, len(waveform) / sampling_rate, 0, sampling_rate / 2_000)
-    axes.imshow(spectrogram(waveform, sampling_rate), origin="lower", aspect="auto", extent=extent, cmap="magma")
+    # Steps of 3 dB and no interpolation: noise in fine shades would make the PNG ten times larger.
+    levels = np.round(spectrogram(waveform, sampling_rate) / 3) * 3
+    axes.imshow(
+        levels, origin="lower", aspect="auto", extent=extent, cmap="magma", vmin=-60, vmax=0, interpolation="nearest"
+    )
     axes.set_ylabel("frequency (kHz)")
 
 
@@ -70,7 +77,7 @@ def plot_clip(waveform: np.ndarray, sampling_rate: int, title: str = "") -> Figu
     _draw_waveform(top, waveform, sampling_rate)
     _draw_spectrogram(bottom, waveform, sampling_rate)
     bottom.set_xlabel("time (s)")
-    top.set_title(title)
+    top.set_title(title, parse_math=False)
     return figure
 
 
@@ -112,9 +119,48 @@ def plot_counts(counts: Mapping[str, int], what: str) -> Figure:
     axes.bar(range(len(pairs)), [count for _, count in pairs], color=BLUE)
     names = ["space" if name == " " else name for name, _ in pairs]
     slanted = max(map(len, names)) > 5
-    axes.set_xticks(range(len(pairs)), names, rotation=45 if slanted else 0, ha="right" if slanted else "center")
-    axes.set_ylabel(what)
+    style = {"rotation": 45, "ha": "right"} if slanted else {}
+    axes.set_xticks(range(len(pairs)), names, parse_math=False, **style)
+    axes.set_ylabel(what, parse_math=False)
     axes.margins(x=0.01)
+    return figure
+
+
+def plot_splits(splits: Mapping[str, tuple[Mapping[str, int], Mapping[str, int]]]) -> Figure:
+    """Ways to split rows: for each, how many clips of each voice are to train on and how many to test with.
+
+    Args:
+        splits: by name, the train and the test clips of each voice, as counts.
+    """
+    figure, rows = _figure(len(splits), 1.5 + 1.5 * len(splits), sharex=True, squeeze=False)
+    voices = sorted(set().union(*(half for halves in splits.values() for half in halves)))
+    for axes, (name, (train, test)) in zip(rows[:, 0], splits.items(), strict=True):
+        below = [train.get(voice, 0) for voice in voices]
+        axes.bar(range(len(voices)), below, color=BLUE, label="train")
+        above = [test.get(voice, 0) for voice in voices]
+        axes.bar(range(len(voices)), above, bottom=below, color=ORANGE, hatch="//", edgecolor="white", label="test")
+        axes.set_title(name, fontsize=10, parse_math=False)
+        axes.set_ylabel("clips")
+        axes.margins(x=0.01)
+    rows[0, 0].legend(ncols=2, loc="lower left", fontsize=8, framealpha=1)
+    rows[-1, 0].set_xticks(range(len(voices)), voices, rotation=45, ha="right", fontsize=8, parse_math=False)
+    return figure
+
+
+def plot_scores(scores: Mapping[str, Scores]) -> Figure:
+    """Word error rates of several sets of utterances, each with its 95 % interval.
+
+    Args:
+        scores: by name, from `evaluation.score`.
+    """
+    figure, axes = _figure(1, 1.1 + 0.45 * len(scores))
+    for row, result in enumerate(scores.values()):
+        low, high = result.interval
+        axes.plot([low, high], [row, row], color=BLUE, linewidth=3, solid_capstyle="butt")
+        axes.plot(result.wer, row, "o", color=VERMILION, markersize=8)
+    axes.set_yticks(range(len(scores)), scores, parse_math=False)
+    axes.set(xlabel="WER (dot) and its 95 % interval (bar)", xlim=(0, None), ylim=(len(scores) - 0.5, -0.5))
+    axes.grid(axis="x", color="#DDDDDD")
     return figure
 
 
@@ -128,7 +174,7 @@ def plot_batch(batch: Mapping[str, "torch.Tensor"], sampling_rate: int = 16_000)
     size, longest = values.shape  # (B, T)
     figure, (left, right) = _figure(1, 0.9 + 0.34 * size, ncols=2, sharey=True)
     for row in range(size):
-        samples = int(np.flatnonzero(values[row])[-1]) + 1
+        samples = int(np.flatnonzero(values[row]).max(initial=-1)) + 1
         count = int((labels[row] != IGNORED).sum())
         left.barh(row, samples / sampling_rate, color=BLUE)
         left.barh(row, (longest - samples) / sampling_rate, left=samples / sampling_rate, color="#DDDDDD", hatch="//")
@@ -137,6 +183,26 @@ def plot_batch(batch: Mapping[str, "torch.Tensor"], sampling_rate: int = 16_000)
     left.set(xlabel="time (s): sound, then padding (hatched)", ylabel="clip in the batch", yticks=range(size))
     left.invert_yaxis()
     right.set_xlabel("labels, then -100 (hatched)")
+    return figure
+
+
+def plot_padding(orders: Mapping[str, Sequence[float]], batch_size: int = 8) -> Figure:
+    """What an order of clips costs in padding: each clip a bar, hatched up to its batch's longest.
+
+    Args:
+        orders: by name, the clips' durations in s, in the order in which batches take them.
+        batch_size: clips.
+    """
+    figure, rows = _figure(len(orders), 0.5 + 1.4 * len(orders), sharex=True, sharey=True, squeeze=False)
+    for axes, (name, order) in zip(rows[:, 0], orders.items(), strict=True):
+        lengths, places = np.asarray(order, dtype=float), np.arange(len(order))
+        longest = np.array([lengths[place // batch_size * batch_size :][:batch_size].max() for place in places])
+        axes.bar(places, lengths, width=1, color=BLUE)
+        axes.bar(places, longest - lengths, bottom=lengths, width=1, color="#DDDDDD", hatch="//")
+        axes.set_title(f"{name}: {1 - lengths.sum() / longest.sum():.0%} padding", fontsize=10, parse_math=False)
+        axes.set_ylabel("time (s)")
+        axes.margins(x=0)
+    rows[-1, 0].set_xlabel(f"clips, {batch_size} to a batch: sound, then padding (hatched)")
     return figure
 
 
@@ -156,8 +222,9 @@ def plot_alignment(steps: Sequence[AlignedWord]) -> Figure:
     figure, axes = _figure(1, 0.6 + 0.95 * (line + 1))
     for step, (row, centre) in zip(steps, places, strict=True):
         colour, y = KIND_COLOURS[step.kind], -3 * row
-        axes.text(centre, y, step.reference or "·", ha="center", family="monospace", fontsize=11)
-        axes.text(centre, y - 0.8, step.hypothesis or "·", ha="center", family="monospace", fontsize=11, color=colour)
+        word = {"ha": "center", "family": "monospace", "fontsize": 11, "parse_math": False}
+        axes.text(centre, y, step.reference or "·", **word)
+        axes.text(centre, y - 0.8, step.hypothesis or "·", color=colour, **word)
         axes.text(centre, y - 1.5, step.kind, ha="center", fontsize=9, color=colour, weight="bold")
     kinds = [kind for kind in KIND_NAMES if any(step.kind == kind for step in steps)]
     axes.set_title("   ".join(f"{kind} {KIND_NAMES[kind]}" for kind in kinds), fontsize=10)
@@ -213,7 +280,28 @@ def plot_emission(
     bottom.plot(times, path, color=VERMILION, linewidth=0.6, alpha=0.6)
     spoken = path > 0
     bottom.scatter(times[spoken], path[spoken], color=VERMILION, s=7, zorder=3)
-    bottom.set_yticks(range(len(order)), [names.get(tokens[i], tokens[i]) for i in order], fontsize=8)
+    bottom.set_yticks(range(len(order)), [names.get(tokens[i], tokens[i]) for i in order], fontsize=8, parse_math=False)
     bottom.set(xlabel="time (s)", ylabel="token")
     top.set_title("each frame's belief in each token; dots: the greedy path where it is not blank", fontsize=10)
+    return figure
+
+
+def plot_words(words: Sequence["Word"], waveform: np.ndarray, sampling_rate: int) -> Figure:
+    """A clip's waveform under the words heard in it, each where it was heard and as dark as it is sure.
+
+    Args:
+        words: a `Transcript`'s.
+        waveform: (num_samples,) float32.
+    """
+    figure, (top, bottom) = _figure(2, 3.2, sharex=True, height_ratios=[1, 1.2])
+    for number, word in enumerate(words):
+        y = -(number % 3)  # staggered: CTC gives long words short spans
+        top.axvspan(word.start, word.end, color=BLUE, alpha=0.1 + 0.6 * word.confidence, linewidth=0)
+        bottom.axvspan(word.start, word.end, color=BLUE, alpha=0.1 + 0.6 * word.confidence, linewidth=0)
+        centre = (word.start + word.end) / 2
+        top.text(centre, y, word.text, ha="center", va="center", fontsize=9, family="monospace", parse_math=False)
+        top.text(centre, y - 0.42, f"{word.confidence:.0%}", ha="center", va="center", fontsize=7, color=GREY)
+    top.set(ylim=(-2.8, 0.6), yticks=[])
+    bottom.plot(np.arange(len(waveform)) / sampling_rate, waveform, color=GREY, linewidth=0.6)
+    bottom.set(xlabel="time (s)", ylabel="amplitude", xlim=(0, len(waveform) / sampling_rate))
     return figure

@@ -81,8 +81,10 @@ class _Handler(BaseHTTPRequestHandler):
             return self._send(
                 {"type": "user", "name": "reader", "auth": {"accessToken": {"role": "write"}}, "orgs": []}
             )
-        if found := re.fullmatch(r"/api/(datasets|models)/([^/]+/[^/]+)(?:/(revision|tree)/([^/]+)(?:/(.*))?)?", path):
-            kind, name, what, revision, below = found.groups()
+        if found := re.fullmatch(
+            r"/api/(?:datasets|models)/([^/]+/[^/]+)(?:/(revision|tree)/([^/]+)(?:/(.*))?)?", path
+        ):
+            name, what, revision, below = found.groups()
             folder = self.server.folders.get(name)
             if folder is None:
                 return self._missing("RepoNotFound")
@@ -136,16 +138,14 @@ class _Handler(BaseHTTPRequestHandler):
             return self._send([self._entry(folder, path) for path in paths if (folder / path).exists()])
         if re.fullmatch(r"/api/models/reader/[^/]+/preupload/main", path):
             files = json.loads(body)["files"]
-            modes = [
-                {"path": f["path"], "uploadMode": "lfs" if f["path"].endswith(("safetensors", "bin")) else "regular", "shouldIgnore": False}
-                for f in files
-            ]  # fmt: skip
+            modes = [{"path": file["path"], "shouldIgnore": False} for file in files]
+            for mode in modes:
+                mode["uploadMode"] = "lfs" if mode["path"].endswith(("safetensors", "bin")) else "regular"
             return self._send({"files": modes})
         if path.endswith(".git/info/lfs/objects/batch"):
-            objects = [
-                {"oid": o["oid"], "size": o["size"], "actions": {"upload": {"href": f"{self.server.address}/lfs/{o['oid']}"}}}
-                for o in json.loads(body)["objects"]
-            ]  # fmt: skip
+            objects = [{"oid": each["oid"], "size": each["size"]} for each in json.loads(body)["objects"]]
+            for each in objects:
+                each["actions"] = {"upload": {"href": f"{self.server.address}/lfs/{each['oid']}"}}
             return self._send({"transfer": "basic", "objects": objects}, Content_Type="application/vnd.git-lfs+json")
         if re.fullmatch(r"/api/models/reader/[^/]+/commit/main", path):
             for line in map(json.loads, body.splitlines()):

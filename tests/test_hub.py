@@ -40,9 +40,8 @@ def write_model(folder: Path) -> None:
         "padding_side": "right", "padding_value": 0.0, "return_attention_mask": False, "sampling_rate": 16_000,
     }  # fmt: skip
     (folder / "special_tokens_map.json").write_text(json.dumps(special))
-    (folder / "tokenizer_config.json").write_text(
-        json.dumps({**special, "do_lower_case": False, "word_delimiter_token": "|", "tokenizer_class": "Wav2Vec2CTCTokenizer"})
-    )  # fmt: skip
+    tokenizer = {"do_lower_case": False, "word_delimiter_token": "|", "tokenizer_class": "Wav2Vec2CTCTokenizer"}
+    (folder / "tokenizer_config.json").write_text(json.dumps(special | tokenizer))
     (folder / "preprocessor_config.json").write_text(json.dumps(extractor))
     shutil.copy(Path(source("demo").checkpoint) / "vocab.json", folder)
     (folder / "README.md").write_text("---\nlanguage: en\n---\n")
@@ -75,7 +74,8 @@ def run(hub, tmp_path_factory):
     offline = {"HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "TRANSFORMERS_OFFLINE"}
     environment = {name: value for name, value in os.environ.items() if name not in offline}
     environment |= {
-        "HF_ENDPOINT": hub.address, "HF_HOME": str(folder / "cache"), "HF_DATASETS_CACHE": str(folder / "cache/datasets"),
+        "HF_ENDPOINT": hub.address,
+        "HF_HOME": str(folder / "cache"), "HF_DATASETS_CACHE": str(folder / "cache/datasets"),
         "HF_TOKEN": "a-token-for-the-stand-in", "HF_HUB_DISABLE_XET": "1", "HF_HUB_DISABLE_TELEMETRY": "1",
         "DISABLE_SAFETENSORS_CONVERSION": "1",
     }  # fmt: skip

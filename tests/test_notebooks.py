@@ -373,6 +373,12 @@ def test_addresses_in_memory_are_not_compared(pytester_notebook):
     assert "Cell 0 PASSED" in report
 
 
+def test_a_notebook_under_test_has_no_network(pytester_notebook):
+    report = pytester_notebook([code("ask", "import socket\nsocket.create_connection(('192.0.2.1', 80), timeout=1)")])
+    assert "NetworkBlocked" in report
+    assert "1 failed" in report
+
+
 @pytest.fixture
 def pytester_notebook(tmp_path):
     """Runs a notebook of these cells as `make test` runs the series; returns what pytest prints."""

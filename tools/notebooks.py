@@ -98,6 +98,7 @@ def offline_environment(home: Path) -> dict[str, str]:
         "HF_HOME": str(home / "huggingface"),
         "HF_DATASETS_CACHE": str(home / "huggingface" / "datasets"),
         "IPYTHONDIR": str(home / "ipython"),
+        "ASR_OUTPUTS": str(home / "outputs"),
     }
 
 

@@ -15,6 +15,7 @@ import os
 import random
 import sys
 import time
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -100,12 +101,21 @@ def _speak_one(arguments: tuple[int, int, Clip]) -> np.ndarray:
     return speak(*arguments)
 
 
-def make_round(pool: ProcessPoolExecutor, seed: int, indices: range, **kwargs) -> list[tuple[np.ndarray, str]]:
-    """The clips of one round and their texts, shortest first."""
+def _speak_politely() -> None:
+    os.nice(10)  # making the next round's speech must not slow the training of this one
+
+
+def start_round(
+    pool: ProcessPoolExecutor, seed: int, indices: range, **kwargs
+) -> tuple[Iterator[np.ndarray], list[str]]:
+    """Sets the pool to making clips: their waveforms, as they come, and their texts."""
     recipes = [(seed, index, clip(seed, index, **kwargs)) for index in indices]
-    waveforms = pool.map(_speak_one, recipes, chunksize=32)
-    pairs = [(waveform, recipe.text) for waveform, (_, _, recipe) in zip(waveforms, recipes, strict=True)]
-    return sorted(pairs, key=lambda pair: len(pair[0]))
+    return pool.map(_speak_one, recipes, chunksize=32), [recipe.text for _, _, recipe in recipes]
+
+
+def finish_round(started: tuple[Iterator[np.ndarray], list[str]]) -> list[tuple[np.ndarray, str]]:
+    """Waits for a round's clips: each with its text, shortest first."""
+    return sorted(zip(*started, strict=True), key=lambda pair: len(pair[0]))
 
 
 def padded_length(num_samples: int) -> int:
@@ -200,16 +210,25 @@ def main() -> None:
         model.train()
         return jiwer.wer(references, hypotheses), jiwer.cer(references, hypotheses)
 
-    with ProcessPoolExecutor() as pool:
+    with ProcessPoolExecutor(max_workers=max(1, os.cpu_count() - 1), initializer=_speak_politely) as pool:
         development = {
-            "known voices": make_round(pool, args.seed + 1, range(96)),
-            "new voices": make_round(pool, args.seed + 2, range(96), variants=DEVELOPMENT_VARIANTS, flite=0.0),
+            "known voices": finish_round(start_round(pool, args.seed + 1, range(96))),
+            "new voices": finish_round(
+                start_round(pool, args.seed + 2, range(96), variants=DEVELOPMENT_VARIANTS, flite=0.0)
+            ),
         }
+
+        def start(number):
+            first = number * CLIPS_PER_ROUND
+            return start_round(pool, args.seed, range(first, first + CLIPS_PER_ROUND))
+
+        coming = start(done["rounds"])
         while done["rounds"] < args.rounds:
             started = time.perf_counter()
-            first = done["rounds"] * CLIPS_PER_ROUND
-            groups = batches(make_round(pool, args.seed, range(first, first + CLIPS_PER_ROUND)))
-            made = time.perf_counter() - started
+            groups = batches(finish_round(coming))
+            waited = time.perf_counter() - started
+            if done["rounds"] + 1 < args.rounds:
+                coming = start(done["rounds"] + 1)
             rng, losses, seconds = random.Random(f"{args.seed} {done['rounds']}"), [], 0.0
             order = [group for _ in range(PASSES) for group in rng.sample(groups, len(groups))]
             for number, group in enumerate(order):
@@ -240,7 +259,7 @@ def main() -> None:
             os.replace(state_file.with_suffix(".partial"), state_file)
             shown = {key: round(value, 3) if isinstance(value, float) else value for key, value in entry.items()}
             spent = time.perf_counter() - started
-            print(f"{shown} hours {done['audio_hours']:.1f}, made in {made:.0f} s, round {spent:.0f} s", flush=True)
+            print(f"{shown} hours {done['audio_hours']:.1f}, waited {waited:.0f} s, round {spent:.0f} s", flush=True)
 
     encoder = model.wav2vec2.half().cpu()
     encoder.config.architectures = ["Wav2Vec2Model"]

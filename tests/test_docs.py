@@ -1,0 +1,75 @@
+"""What the project says about itself holds: docstrings, links, commands, version bounds.
+
+Docstring examples are run by pytest's --doctest-modules, exercises' solutions by conftest.py.
+"""
+
+import importlib
+import inspect
+import re
+import tomllib
+from pathlib import Path
+
+import nbformat
+import pytest
+from packaging.requirements import Requirement
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = sorted(ROOT.glob("*.md")) + sorted(ROOT.glob("notebooks/*.ipynb"))
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+
+def prose(page: Path) -> str:
+    if page.suffix == ".md":
+        return page.read_text(encoding="utf-8")
+    cells = nbformat.read(page, as_version=4).cells
+    return "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+
+
+@pytest.mark.parametrize("module", sorted(path.stem for path in ROOT.glob("asr_helpers/[a-z]*.py")))
+def test_everything_public_has_a_docstring(module):
+    module = importlib.import_module(f"asr_helpers.{module}")
+    assert module.__doc__
+    own = [
+        (name, thing)
+        for name, thing in vars(module).items()
+        if not name.startswith("_") and getattr(thing, "__module__", None) == module.__name__ and callable(thing)
+    ]
+    for name, thing in own:
+        assert inspect.getdoc(thing), name
+        methods = vars(thing).items() if inspect.isclass(thing) else ()
+        for method_name, method in methods:
+            if inspect.isfunction(method) and not method_name.startswith("_"):
+                assert inspect.getdoc(getattr(thing, method_name)), f"{name}.{method_name}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_to_files_lead_somewhere(page):
+    links = re.findall(r"\]\(([^)\s]+)\)|src=\"([^\"]+)\"", prose(page))
+    targets = [target.partition("#")[0] for pair in links for target in pair if target]
+    missing = [t for t in targets if t and not re.match(r"[a-z]+:", t) and not (page.parent / t).exists()]
+    assert missing == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands_that_are_named_exist(page):
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert set(re.findall(r"^make ([a-z-]+)|`make ([a-z-]+)", prose(page), re.MULTILINE)) <= {
+        pair for target in targets for pair in ((target, ""), ("", target))
+    }
+    scripts = re.findall(r"tools/\w+\.(?:py|sh)", prose(page))
+    assert [script for script in scripts if not (ROOT / script).exists()] == []
+
+
+@pytest.mark.parametrize("constraints", ["constraints.txt", "constraints-colab.txt"])
+def test_the_tested_versions_are_within_the_bounds(constraints):
+    lines = [line.partition("#")[0].strip() for line in (ROOT / constraints).read_text().splitlines()]
+    pinned = dict(re.sub("_", "-", line).lower().split("==") for line in lines if line)
+    extras = PROJECT["optional-dependencies"].values()
+    for requirement in map(Requirement, PROJECT["dependencies"] + [name for extra in extras for name in extra]):
+        assert requirement.specifier.contains(pinned[requirement.name]), f"{requirement} but {constraints} differs"
+
+
+def test_every_pin_is_exact():
+    for constraints in ("constraints.txt", "constraints-colab.txt"):
+        for line in (ROOT / constraints).read_text().splitlines():
+            assert re.fullmatch(r"#.*|[A-Za-z0-9._-]+==[0-9][0-9a-z.]*", line), f"{constraints}: {line}"
