@@ -226,7 +226,8 @@ def main(argv: list[str] | None = None) -> int:
         print(f"asr-helpers: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("asr-helpers: interrupted", file=sys.stderr)
+        resume = "; --resume goes on from the newest checkpoint" if args.run is train else ""
+        print(f"asr-helpers: interrupted{resume}", file=sys.stderr)
         return 130
     return 0
 

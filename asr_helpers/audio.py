@@ -19,26 +19,32 @@ from . import AsrError
 Audio = dict | str | os.PathLike | bytes
 
 
-def _open(audio: Audio) -> soundfile.SoundFile:
-    """Opens the sound, preferring a row's bytes to its path: on a hub the path exists nowhere here."""
-    name = audio
+def _unreadable(audio: Audio, error: soundfile.LibsndfileError) -> AsrError:
     if isinstance(audio, dict):
         name = audio.get("path") or "a clip without a path"
-        audio = audio["bytes"] if audio.get("bytes") is not None else audio.get("path")
-    if audio is None:
-        raise AsrError(f"The row of {name} holds neither bytes nor a path: there is no sound to read.")
-    if isinstance(audio, bytes):
-        name = name if isinstance(name, str | os.PathLike) else f"a clip of {len(audio)} bytes"
-        audio = io.BytesIO(audio)
-    elif not Path(audio).is_file():
-        raise AsrError(f"There is no file {str(audio)!r}: check the path.")
+    else:
+        name = f"a clip of {len(audio)} bytes" if isinstance(audio, bytes) else audio
+    return AsrError(
+        f"{str(name)!r} is not a sound file that can be read "
+        f"({error.error_string.rstrip('.')}): use WAV, FLAC, OGG or MP3."
+    )
+
+
+def _open(audio: Audio) -> soundfile.SoundFile:
+    """Opens the sound, preferring a row's bytes to its path: on a hub the path exists nowhere here."""
+    content = audio
+    if isinstance(audio, dict):
+        content = audio["bytes"] if audio.get("bytes") is not None else audio.get("path")
+    if content is None:
+        raise AsrError("A row's audio holds neither bytes nor a path: there is no sound to read.")
+    if isinstance(content, bytes):
+        content = io.BytesIO(content)
+    elif not Path(content).is_file():
+        raise AsrError(f"There is no file {str(content)!r}: check the path.")
     try:
-        return soundfile.SoundFile(audio)
+        return soundfile.SoundFile(content)
     except soundfile.LibsndfileError as error:
-        raise AsrError(
-            f"{str(name)!r} is not a sound file that can be read "
-            f"({error.error_string.rstrip('.')}): use WAV, FLAC, OGG or MP3."
-        ) from None
+        raise _unreadable(audio, error) from None
 
 
 def decode(audio: Audio) -> tuple[np.ndarray, int]:
@@ -48,10 +54,13 @@ def decode(audio: Audio) -> tuple[np.ndarray, int]:
         The waveform, (num_samples,) float32 in [-1, 1], and its sampling rate in Hz.
 
     Raises:
-        AsrError: there is no such file, or it is no sound file.
+        AsrError: there is no such file, it is no sound file, or it breaks off.
     """
     with _open(audio) as file:
-        samples = file.read(dtype="float32", always_2d=True)  # (num_samples, num_channels)
+        try:
+            samples = file.read(dtype="float32", always_2d=True)  # (num_samples, num_channels)
+        except soundfile.LibsndfileError as error:  # a header alone opens: what is cut short shows here
+            raise _unreadable(audio, error) from None
         return samples.mean(axis=1), file.samplerate
 
 

@@ -5,11 +5,11 @@ Colours are Okabe and Ito's, which colour-blind readers tell apart; letters or l
 beside them. Text from outside is drawn as it is: two dollar signs in it make no formula.
 """
 
+import io
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import matplotlib.pyplot  # noqa: F401  - its import lets a notebook show figures
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -30,8 +30,17 @@ KIND_NAMES = {"H": "hit", "S": "substitution", "D": "deletion", "I": "insertion"
 WIDTH = 9.0  # inches
 
 
+class Picture(Figure):
+    """A figure that any notebook shows, whatever its matplotlib backend: none needs to be loaded."""
+
+    def _repr_png_(self) -> bytes:
+        file = io.BytesIO()
+        self.savefig(file, format="png")
+        return file.getvalue()
+
+
 def _figure(rows: int, height: float, **kwargs: Any) -> tuple[Figure, Any]:
-    figure = Figure(figsize=(WIDTH, height), dpi=80, layout="constrained", facecolor="white")
+    figure = Picture(figsize=(WIDTH, height), dpi=80, layout="constrained", facecolor="white")
     return figure, figure.subplots(rows, **kwargs)
 
 
@@ -140,9 +149,10 @@ def plot_splits(splits: Mapping[str, tuple[Mapping[str, int], Mapping[str, int]]
         above = [test.get(voice, 0) for voice in voices]
         axes.bar(range(len(voices)), above, bottom=below, color=ORANGE, hatch="//", edgecolor="white", label="test")
         axes.set_title(name, fontsize=10, parse_math=False)
-        axes.set_ylabel("clips")
+        axes.set(ylabel="clips", ylim=(0, 1.1 * max(map(sum, zip(below, above, strict=True)))))
         axes.margins(x=0.01)
-    rows[0, 0].legend(ncols=2, loc="lower left", fontsize=8, framealpha=1)
+    handles, labels = rows[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper right", ncols=2, fontsize=8, frameon=False)
     rows[-1, 0].set_xticks(range(len(voices)), voices, rotation=45, ha="right", fontsize=8, parse_math=False)
     return figure
 
@@ -195,11 +205,14 @@ def plot_padding(orders: Mapping[str, Sequence[float]], batch_size: int = 8) -> 
     """
     figure, rows = _figure(len(orders), 0.5 + 1.4 * len(orders), sharex=True, sharey=True, squeeze=False)
     for axes, (name, order) in zip(rows[:, 0], orders.items(), strict=True):
-        lengths, places = np.asarray(order, dtype=float), np.arange(len(order))
-        longest = np.array([lengths[place // batch_size * batch_size :][:batch_size].max() for place in places])
-        axes.bar(places, lengths, width=1, color=BLUE)
-        axes.bar(places, longest - lengths, bottom=lengths, width=1, color="#DDDDDD", hatch="//")
-        axes.set_title(f"{name}: {1 - lengths.sum() / longest.sum():.0%} padding", fontsize=10, parse_math=False)
+        lengths = np.asarray(order, dtype=float)
+        starts = range(0, len(lengths), batch_size)
+        batches = [lengths[start : start + batch_size] for start in starts]
+        longest, sizes = [batch.max() for batch in batches], [len(batch) for batch in batches]
+        axes.bar(starts, longest, width=sizes, align="edge", color="#DDDDDD", edgecolor=GREY, linewidth=0, hatch="////")
+        axes.bar(range(len(lengths)), lengths, width=1, align="edge", color=BLUE)
+        share = 1 - lengths.sum() / np.dot(longest, sizes)
+        axes.set_title(f"{name}: {share:.0%} padding", fontsize=10, parse_math=False)
         axes.set_ylabel("time (s)")
         axes.margins(x=0)
     rows[-1, 0].set_xlabel(f"clips, {batch_size} to a batch: sound, then padding (hatched)")

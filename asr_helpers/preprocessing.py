@@ -82,8 +82,8 @@ def vocabulary(processor: "ProcessorMixin") -> frozenset[str]:
 def normalise_text(text: str, characters: frozenset[str]) -> NormalisedText:
     """Writes a text in a vocabulary's characters, and counts what could not be written.
 
-    Case follows the vocabulary; an accent it lacks is dropped from its letter; any other
-    character it lacks becomes a space, so that "well-known" stays two words.
+    Case follows the vocabulary; an accent, a vowel sign or an invisible mark it lacks is dropped
+    from its letter; any other character it lacks becomes a space, so that "well-known" stays two words.
 
     Args:
         text: as a person wrote it.
@@ -103,10 +103,10 @@ def normalise_text(text: str, characters: frozenset[str]) -> NormalisedText:
         else:
             base = unicodedata.normalize("NFD", character)[0]
             base = next((b for b in (base, base.upper(), base.lower()) if b in characters), None)
-            if base is None or character.isspace():
-                kept.append(" ")
-            else:
+            if base:
                 kept.append(base)
+            elif unicodedata.category(character) not in ("Mn", "Me", "Cf"):  # a mark over a letter parts no word
+                kept.append(" ")
             if not character.isspace():
                 lost[character] += 1
     return NormalisedText(" ".join("".join(kept).split()), lost)

@@ -135,6 +135,7 @@ def training_arguments(output_dir: str | Path, recipe: Recipe, **changes: Any) -
         "logging_nan_inf_filter": False,  # a loss that is not a number is to be seen
         "remove_unused_columns": False,  # the columns are made when a row is asked for
         "report_to": "none",
+        "disable_tqdm": True,  # a line at each evaluation takes the bars' place
     }
     return TrainingArguments(**{**arguments, **changes})
 

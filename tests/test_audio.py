@@ -1,0 +1,207 @@
+"""One clip: what comes out of files of every kind, what resampling keeps, how bad input is refused."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from asr_helpers import AsrError, audio
+
+RATE = 16_000
+
+
+def tone(frequency, rate, seconds=1.0, level=0.5):
+    """A sine: (seconds * rate,) float64."""
+    return level * np.sin(2 * np.pi * frequency * np.arange(round(seconds * rate)) / rate)
+
+
+def encode(waveform, rate=RATE, format="WAV", subtype=None):
+    """The bytes of a sound file."""
+    file = io.BytesIO()
+    soundfile.write(file, waveform, rate, format=format, subtype=subtype)
+    return file.getvalue()
+
+
+def loudest(waveform, rate):
+    """The frequency of a waveform's highest spectral peak, Hz."""
+    spectrum = np.abs(np.fft.rfft(waveform * np.hanning(len(waveform))))
+    return np.fft.rfftfreq(len(waveform), 1 / rate)[spectrum.argmax()]
+
+
+# Decode
+
+
+def test_mono_samples_come_out_as_they_were_written():
+    waveform, rate = audio.decode(encode([0.0, 0.5, -0.25, -1.0], rate=8_000, subtype="PCM_16"))
+    np.testing.assert_array_equal(waveform, np.array([0, 0.5, -0.25, -1], dtype="float32"))
+    assert (waveform.dtype, waveform.shape, rate) == (np.float32, (4,), 8_000)
+
+
+def test_channels_become_their_mean():
+    stereo = np.array([[0.5, -0.5], [1.0, 0.0], [0.25, 0.75]])  # (num_samples, num_channels)
+    waveform, _ = audio.decode(encode(stereo, subtype="FLOAT"))
+    np.testing.assert_array_equal(waveform, np.array([0, 0.5, 0.5], dtype="float32"))
+
+
+def test_six_channels_are_no_louder_than_one():
+    waveform, _ = audio.decode(encode(np.repeat(tone(440, RATE)[:, None], 6, axis=1), subtype="FLOAT"))
+    np.testing.assert_allclose(waveform, tone(440, RATE), atol=1e-6)
+
+
+@pytest.mark.parametrize(("subtype", "precision"), [("PCM_U8", 2**-7), ("PCM_24", 2**-23), ("FLOAT", 1e-7)])
+def test_sample_formats_have_one_scale(subtype, precision):
+    waveform, _ = audio.decode(encode(tone(440, RATE), subtype=subtype))
+    np.testing.assert_allclose(waveform, tone(440, RATE), atol=precision)
+
+
+@pytest.mark.parametrize("format", ["WAV", "FLAC", "OGG", "MP3"])
+def test_formats(format):
+    content = encode(tone(1_000, RATE), format=format)
+    waveform, rate = audio.decode(content)
+    assert (rate, waveform.ndim, waveform.dtype) == (RATE, 1, np.float32)
+    assert abs(loudest(waveform, rate) - 1_000) < 2
+    assert 0.4 < np.abs(waveform).max() < 0.6
+    assert audio.duration(content) == len(waveform) / rate
+
+
+def test_every_form_of_audio_gives_the_same(tmp_path):
+    content = encode(tone(440, RATE))
+    file = tmp_path / "clip.wav"
+    file.write_bytes(content)
+    forms = [content, file, str(file), {"bytes": content, "path": None}, {"bytes": None, "path": str(file)}]
+    forms += [{"bytes": content}, {"path": str(file)}]
+    waveforms = [audio.decode(form)[0] for form in forms]
+    for waveform in waveforms[1:]:
+        np.testing.assert_array_equal(waveform, waveforms[0])
+
+
+def test_bytes_count_and_the_path_beside_them_does_not(tmp_path):
+    other = tmp_path / "other.wav"
+    other.write_bytes(encode(np.zeros(7)))
+    clip = {"bytes": encode(np.zeros(5)), "path": str(other)}
+    assert len(audio.decode(clip)[0]) == 5
+    clip["path"] = "en-US~BALANCE/602ba55abb1e6d0fbce92065.wav"  # as on a hub: nowhere on this disk
+    assert len(audio.decode(clip)[0]) == 5
+
+
+# What cannot be read
+
+
+def test_a_missing_file_is_named():
+    with pytest.raises(AsrError, match=r"no file 'no/such/clip\.wav': check the path"):
+        audio.decode("no/such/clip.wav")
+
+
+def test_a_folder_is_no_file(tmp_path):
+    with pytest.raises(AsrError, match=tmp_path.name):
+        audio.duration(tmp_path)
+
+
+@pytest.mark.parametrize("clip", [{"bytes": None, "path": None}, {}])
+def test_a_row_without_sound_is_refused(clip):
+    with pytest.raises(AsrError, match="neither bytes nor a path"):
+        audio.decode(clip)
+
+
+@pytest.mark.parametrize("content", [b"", b"file_name,transcription\n", b"RIFF"], ids=["empty", "text", "four bytes"])
+@pytest.mark.parametrize("read", [audio.decode, audio.duration, lambda clip: audio.load(clip, RATE)])
+def test_what_is_no_sound_is_named(tmp_path, content, read):
+    file = tmp_path / "notes.wav"
+    file.write_bytes(content)
+    for clip in (file, {"bytes": content, "path": "corpus/notes.wav"}):
+        with pytest.raises(AsrError, match=r"notes\.wav' is not a sound file that can be read .* use WAV, FLAC"):
+            read(clip)
+    with pytest.raises(AsrError, match=f"a clip of {len(content)} bytes"):
+        read(content)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.99])
+def test_a_flac_file_that_breaks_off_is_named(share):
+    rng = np.random.default_rng(0)
+    content = encode(rng.normal(0, 0.1, RATE), format="FLAC")
+    clip = {"bytes": content[: int(share * len(content))], "path": "broken.flac"}
+    with pytest.raises(AsrError, match=r"'broken\.flac' is not a sound file that can be read"):
+        audio.decode(clip)
+
+
+def test_a_wav_file_that_breaks_off_gives_what_is_there():
+    content = encode(tone(440, RATE), subtype="PCM_16")
+    content = content[: len(content) - 2 * 6_000]  # 6,000 samples of two bytes are missing
+    waveform, _ = audio.decode(content)
+    np.testing.assert_allclose(waveform, tone(440, RATE)[:10_000], atol=1e-4)
+    assert audio.duration(content) == 10_000 / RATE
+
+
+def test_a_file_is_closed_after_reading(tmp_path):
+    file = tmp_path / "clip.wav"
+    file.write_bytes(encode(np.zeros(5)))
+    audio.decode(file)
+    audio.duration(file)
+    open_files = Path("/proc/self/fd")
+    if open_files.is_dir():
+        assert str(file) not in {str(link.resolve()) for link in open_files.iterdir()}
+
+
+# Resample
+
+
+@pytest.mark.parametrize(("rate", "new_rate"), [(8_000, 16_000), (44_100, 16_000), (16_000, 8_000), (22_050, 16_000)])
+def test_resampling_keeps_length_frequency_and_level(rate, new_rate):
+    waveform = tone(1_000, rate).astype("float32")
+    resampled = audio.resample(waveform, rate, new_rate)
+    assert resampled.dtype == np.float32
+    assert abs(len(resampled) - new_rate) <= 1  # one second stays one second
+    # A pure tone's exact samples at the new rate are known; the filter rings only near the ends.
+    middle = slice(new_rate // 10, -new_rate // 10)
+    np.testing.assert_allclose(resampled[middle], tone(1_000, new_rate)[: len(resampled)][middle], atol=1e-3)
+
+
+def test_what_the_new_rate_cannot_carry_is_gone():
+    mixed = (tone(1_000, RATE) + tone(6_000, RATE)).astype("float32")
+    resampled = audio.resample(mixed, RATE, 8_000)
+    np.testing.assert_allclose(resampled[800:-800], tone(1_000, 8_000)[800:-800], atol=1e-3)
+    naive = mixed[::2]  # 6 kHz folds back to 2 kHz
+    assert np.abs(naive[800:-800] - tone(1_000, 8_000)[800:-800]).max() > 0.4
+
+
+def test_resampling_up_adds_nothing_above_the_old_limit():
+    rng = np.random.default_rng(0)
+    resampled = audio.resample(rng.normal(0, 0.1, 8_000).astype("float32"), 8_000, 16_000)
+    power = np.abs(np.fft.rfft(resampled * np.hanning(len(resampled)))) ** 2
+    above = np.fft.rfftfreq(len(resampled), 1 / 16_000) > 4_100
+    assert power[above].sum() < 1e-4 * power.sum()
+
+
+def test_up_and_back_again_is_the_same_speech():
+    waveform = (tone(300, 8_000) + tone(2_500, 8_000, level=0.1)).astype("float32")
+    back = audio.resample(audio.resample(waveform, 8_000, 16_000), 16_000, 8_000)
+    assert len(back) == len(waveform)
+    np.testing.assert_allclose(back[400:-400], waveform[400:-400], atol=1e-3)
+
+
+def test_the_same_rate_is_no_work():
+    waveform = np.zeros(5, dtype="float32")
+    assert audio.resample(waveform, RATE, RATE) is waveform
+
+
+def test_an_empty_sound_stays_empty():
+    assert len(audio.resample(np.zeros(0, dtype="float32"), 8_000, 16_000)) == 0
+
+
+# Load and duration
+
+
+def test_load_decodes_downmixes_and_resamples():
+    stereo = np.stack([tone(500, 8_000, level=0.6), tone(500, 8_000, level=0.2)], axis=1)
+    waveform = audio.load(encode(stereo, rate=8_000, subtype="FLOAT"), 16_000)
+    assert waveform.shape == (16_000,)
+    assert waveform.dtype == np.float32
+    np.testing.assert_allclose(waveform[1_600:-1_600], tone(500, 16_000, level=0.4)[1_600:-1_600], atol=1e-3)
+
+
+def test_durations_are_seconds_whatever_rate_and_channels():
+    assert audio.duration(encode(np.zeros(4_000), rate=8_000)) == 0.5
+    assert audio.duration(encode(np.zeros((4_000, 2)), rate=16_000)) == 0.25
+    assert audio.duration(encode(np.zeros(0))) == 0

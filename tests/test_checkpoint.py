@@ -1,0 +1,112 @@
+"""The two embedded checkpoints are what their cards say, and the speech they were made from is what it claims."""
+
+import json
+import random
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors import safe_open
+
+from asr_helpers import evaluation, loading
+from asr_helpers.inference import load_recogniser
+from asr_helpers.preprocessing import load_processor, normalise_text, vocabulary
+from asr_helpers.sources import source
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
+import speech
+import train_checkpoint
+from pretraining_sentences import sentence
+
+DEMO = source("demo")
+FOLDERS = [Path(DEMO.checkpoint), Path(DEMO.fine_tuned)]
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_a_checkpoint_is_small_half_precision_and_described(folder):
+    assert sum(file.stat().st_size for file in folder.iterdir()) < 10_000_000
+    with safe_open(folder / "model.safetensors", "pt") as file:
+        names = list(file.keys())
+        assert {file.get_slice(name).get_dtype() for name in names} == {"F16"}
+    assert any(name.startswith("lm_head") for name in names) == (folder.name == "fine_tuned")
+    assert json.loads((folder / "config.json").read_text())["dtype"] == "float32"
+    assert (folder / "README.md").read_text().startswith("---\n")
+    assert len(load_processor(folder).tokenizer) == 32
+
+
+def test_the_checkpoints_card_is_the_one_its_training_gives():
+    folder = Path(DEMO.checkpoint)
+    recipe = json.loads((folder / "training.json").read_text())
+    assert (folder / "README.md").read_text() == train_checkpoint.card(recipe)
+    assert recipe["rounds"] * train_checkpoint.CLIPS_PER_ROUND == recipe["num_clips"]
+
+
+def test_the_recogniser_reaches_its_cards_number_on_voices_never_heard():
+    recogniser = load_recogniser(DEMO.fine_tuned)
+    rows = loading.load_splits(DEMO)["test"]
+    characters = vocabulary(recogniser.processor)
+    references = [normalise_text(text, characters).text for text in rows["transcription"]]
+    scores = evaluation.score(references, [recogniser.transcribe(clip).text for clip in rows["audio"]])
+    stated = re.search(r"\| test \| new \| new \| 66 \| ([\d.]+) \|", (Path(DEMO.fine_tuned) / "README.md").read_text())
+    assert scores.wer == pytest.approx(float(stated[1]), abs=0.005)
+    assert scores.wer <= 0.25
+
+
+def test_a_clips_recipe_follows_from_seed_and_index():
+    assert train_checkpoint.clip(1, 7) == train_checkpoint.clip(1, 7)
+    assert train_checkpoint.clip(1, 7) != train_checkpoint.clip(1, 8)
+    texts, voices = train_checkpoint.heard(1, 50)
+    assert len(texts) > 40
+    assert {voice.partition("-")[0] for voice in voices} == {"espeak", "flite"}
+
+
+def test_no_variant_is_both_trained_on_and_held_out():
+    held_out = {voice.variant for voice in speech.HELD_OUT_VOICES}
+    trained_on = {*train_checkpoint.VARIANTS, *train_checkpoint.FLITE}
+    assert not held_out & trained_on
+    assert not set(train_checkpoint.DEVELOPMENT_VARIANTS) & (held_out | trained_on)
+
+
+def test_batches_keep_to_their_budget_and_their_shapes():
+    rng = random.Random(0)
+    clips = sorted(((np.zeros(rng.randint(20_000, 120_000)), "") for _ in range(200)), key=lambda clip: len(clip[0]))
+    groups = train_checkpoint.batches(clips)
+    assert sum(map(len, groups)) == 200
+    for group in groups:
+        length = train_checkpoint.padded_length(len(group[-1][0]))
+        assert length >= len(group[-1][0])
+        assert (length - 80) % (32 * 320) == 0
+        assert len(group) * length <= 1.2 * train_checkpoint.SECONDS_PER_BATCH * train_checkpoint.SAMPLING_RATE
+
+
+def test_sentences_are_words_of_letters():
+    rng = random.Random(0)
+    for _ in range(500):
+        assert re.fullmatch(r"[A-Za-z']+( [A-Za-z']+)+", sentence(rng))
+
+
+def test_a_telephone_passes_the_voice_band_only():
+    rate = 22_050
+    time = np.arange(rate) / rate
+    powers = {}
+    for frequency in (60, 1_000, 3_800):
+        tone = np.sin(2 * np.pi * frequency * time) + np.sin(2 * np.pi * 1_000 * time)
+        line = speech.telephone(tone.astype("float32"), rate, np.random.default_rng(0), snr=60)
+        spectrum = np.abs(np.fft.rfft(line[:8_000])) ** 2
+        powers[frequency] = spectrum[frequency] / spectrum[1_000]
+    assert len(line) == 8_000
+    assert powers[1_000] == 1
+    assert powers[60] < 0.01
+    assert powers[3_800] < 0.5
+
+
+@pytest.mark.parametrize("snr", [10, 20, 30])
+def test_a_telephones_noise_is_as_loud_as_asked(snr):
+    rate = 8_000
+    tone = np.sin(2 * np.pi * 1_000 * np.arange(rate * 2) / rate).astype("float32")
+    line = speech.telephone(tone, rate, np.random.default_rng(1), snr=snr, level=-20)
+    spectrum = np.abs(np.fft.rfft(line)) ** 2
+    signal = spectrum[1_998:2_003].sum()
+    assert 10 * np.log10(signal / (spectrum.sum() - signal)) == pytest.approx(snr, abs=1.5)

@@ -1,0 +1,234 @@
+"""The command line: exit statuses, one clear sentence for each mistake, and JSON that says what was printed."""
+
+import json
+import shutil
+import subprocess
+import sys
+
+import jiwer
+import pytest
+import tiny
+
+from asr_helpers import loading
+from asr_helpers.__main__ import main
+from asr_helpers.sources import source
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory):
+    return tiny.write_checkpoint(tmp_path_factory.mktemp("checkpoint"))
+
+
+@pytest.fixture(scope="module")
+def tones(tmp_path_factory):
+    """A folder of twelve tones with one word each."""
+    sounds = [tiny.clip(number) for number in range(12)]
+    return tiny.write_audiofolder(tmp_path_factory.mktemp("data") / "tones", sounds, list(tiny.TEXTS))
+
+
+@pytest.fixture(scope="module")
+def calls(tmp_path_factory):
+    """Eight demo clips by voices held out, in a folder with a test split only."""
+    rows = loading.load_splits(source("demo"))["test"].select(range(8))
+    folder = tmp_path_factory.mktemp("data") / "calls"
+    sounds = [clip["bytes"] for clip in rows["audio"]]
+    tiny.write_audiofolder(folder / "test", sounds, list(rows["transcription"]), "flac")
+    return folder
+
+
+@pytest.fixture
+def refuses(capsys):
+    """Runs a command that must fail; returns its status and the one sentence on stderr."""
+
+    def run(*argv):
+        capsys.readouterr()
+        try:
+            status = main([str(argument) for argument in argv])
+        except SystemExit as error:
+            status = error.code
+        lines = capsys.readouterr().err.strip().splitlines()
+        assert lines[-1].startswith("asr-helpers")
+        assert status == 2 or len(lines) == 1
+        return status, lines[-1]
+
+    return run
+
+
+# Bad use: 2
+
+
+def test_an_unknown_source(refuses):
+    status, line = refuses("evaluate", "nowhere")
+    assert (status, line) == (
+        2, "asr-helpers: error: Unknown source 'nowhere': use 'demo', 'hub', or a folder with a metadata.csv.",
+    )  # fmt: skip
+
+
+def test_an_unknown_locale(refuses):
+    status, line = refuses("evaluate", "demo", "--locale", "de-DE")
+    assert status == 2
+    assert "no locale 'de-DE': it has en-US" in line
+
+
+@pytest.mark.parametrize("steps", ["0", "-1", "many", "1.5"])
+def test_max_steps_that_are_no_number_of_steps(refuses, steps):
+    status, line = refuses("train", "demo", "--output-dir", "unused", f"--max-steps={steps}")
+    assert status == 2
+    assert f"'{steps}' is not a whole number above 0" in line
+
+
+@pytest.mark.parametrize(
+    "argv", [[], ["train", "demo"], ["transcribe"], ["sing"]], ids=["none", "no folder", "no file", "unknown"]
+)
+def test_a_command_that_is_not_whole(refuses, argv):
+    assert refuses(*argv)[0] == 2
+
+
+def test_as_a_module_it_exits_with_the_status_and_no_traceback():
+    done = subprocess.run([sys.executable, "-m", "asr_helpers", "evaluate", "nowhere"], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "Unknown source 'nowhere'" in done.stderr
+    assert "Traceback" not in done.stderr
+    done = subprocess.run([sys.executable, "-m", "asr_helpers", "transcribe", "no.wav"], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "asr-helpers: There is no file 'no.wav': check the path.\n"
+
+
+# Input that cannot be used: 1
+
+
+def test_a_missing_file(refuses):
+    assert refuses("transcribe", "no.wav") == (1, "asr-helpers: There is no file 'no.wav': check the path.")
+
+
+def test_a_file_that_is_no_sound(refuses, tmp_path):
+    (tmp_path / "notes.txt").write_text("Dear bank,")
+    status, line = refuses("transcribe", tmp_path / "notes.txt")
+    assert status == 1
+    assert line.endswith("notes.txt' is not a sound file that can be read (Format not recognised): "
+                         "use WAV, FLAC, OGG or MP3.")  # fmt: skip
+
+
+def test_a_checkpoint_without_a_processor(refuses, checkpoint, tones, tmp_path):
+    for name in ("config.json", "model.safetensors"):
+        shutil.copy(checkpoint / name, tmp_path)
+    says = "has no processor beside it: save it there with processor.save_pretrained."
+    status, line = refuses("evaluate", tones, "--model", tmp_path)
+    assert status == 1
+    assert line.endswith(says)
+    status, line = refuses("train", tones, "--checkpoint", tmp_path, "--output-dir", tmp_path / "out")
+    assert status == 1
+    assert line.endswith(says)
+
+
+def test_a_checkpoint_that_is_not_there(refuses, tones):
+    status, line = refuses("evaluate", tones, "--model", "no/such/folder")
+    assert status == 1
+    assert "There is no checkpoint in 'no/such/folder'" in line
+
+
+def test_a_checkpoint_that_cannot_write_yet(refuses, checkpoint, tones):
+    status, line = refuses("evaluate", tones, "--model", checkpoint)
+    assert status == 1
+    assert line.endswith("has no CTC head, so it cannot write yet: fine-tune it first.")
+
+
+def test_a_text_with_no_character_of_the_vocabulary(refuses, checkpoint, tmp_path):
+    texts = ["HELLO"] * 11 + ["3.14"]
+    data = tiny.write_audiofolder(tmp_path / "data", [tiny.clip(number) for number in range(12)], texts)
+    command = ["train", data, "--checkpoint", checkpoint, "--output-dir", tmp_path / "out", "--max-steps", "8"]
+    status, line = refuses(*command)
+    assert status == 1
+    assert line.startswith("asr-helpers: '3.14' has no character of the vocabulary: correct the text, remove the row")
+
+
+def test_an_unknown_split(refuses, tones):
+    status, line = refuses("evaluate", tones, "--split", "dev")
+    assert (status, line) == (1, "asr-helpers: There is no split 'dev': use train, validation, test.")
+
+
+def test_a_folder_without_metadata(refuses, tmp_path):
+    (tmp_path / "a.wav").write_bytes(tiny.clip(0))
+    status, line = refuses("evaluate", tmp_path)
+    assert status == 1
+    assert "has no metadata.csv: write one with file_name and transcription." in line
+
+
+def test_training_on_a_folder_with_test_rows_only(refuses, calls, checkpoint, tmp_path):
+    status, line = refuses("train", calls, "--checkpoint", checkpoint, "--output-dir", tmp_path)
+    assert status == 1
+    assert "has no train rows" in line
+
+
+def test_resuming_without_a_checkpoint(refuses, tones, checkpoint, tmp_path):
+    status, line = refuses("train", tones, "--checkpoint", checkpoint, "--output-dir", tmp_path / "out", "--resume")
+    assert status == 1
+    assert line.endswith("to resume from: leave out resume.")
+
+
+# What is written
+
+
+def test_evaluate_writes_what_jiwer_counts(calls, tmp_path, capsys):
+    file = tmp_path / "folder" / "scores.json"
+    assert main(["evaluate", str(calls), "--json", str(file), "--transcripts"]) == 0
+    written = json.loads(file.read_text())
+    references = [pair["reference"] for pair in written["transcripts"]]
+    hypotheses = [pair["hypothesis"] for pair in written["transcripts"]]
+    assert len(references) == written["utterances"] == 8
+    counted = jiwer.process_words(references, hypotheses)
+    assert written["wer"] == pytest.approx(counted.wer, abs=1e-12)
+    assert written["cer"] == pytest.approx(jiwer.cer(references, hypotheses), abs=1e-12)
+    for name in ("substitutions", "deletions", "insertions", "hits"):
+        assert written[name] == getattr(counted, name)
+    low, high = written["interval"]
+    assert low <= written["wer"] <= high
+    out = capsys.readouterr().out
+    assert f"WER {counted.wer:.3f} (95 % interval {low:.3f} to {high:.3f})" in out.splitlines()[-1]
+    for reference, hypothesis in zip(references, hypotheses, strict=True):
+        assert f"REF {reference}\nHYP {hypothesis}\n" in out
+
+
+def test_transcribe_writes_a_list_with_file_and_text(calls, tmp_path, capsys):
+    files = [str(calls / "test" / name) for name in ("0.flac", "1.flac")]
+    assert main(["transcribe", *files, "--json", str(tmp_path / "texts.json")]) == 0
+    written = json.loads((tmp_path / "texts.json").read_text())
+    assert [list(entry) for entry in written] == [["file", "text"]] * 2
+    assert [entry["file"] for entry in written] == files
+    assert capsys.readouterr().out.splitlines() == [f"{entry['file']}: {entry['text']}" for entry in written]
+
+
+def test_timestamps_add_words(calls, tmp_path, capsys):
+    file = str(calls / "test" / "0.flac")
+    assert main(["transcribe", file, "--timestamps", "--json", str(tmp_path / "texts.json")]) == 0
+    (entry,) = json.loads((tmp_path / "texts.json").read_text())
+    assert [word["text"] for word in entry["words"]] == entry["text"].split()
+    for word in entry["words"]:
+        assert set(word) == {"text", "start", "end", "confidence"}
+        assert 0 <= word["start"] < word["end"]
+        assert 0 < word["confidence"] <= 1
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[-1] for line in lines[1:]] == entry["text"].split()
+
+
+def test_train_leaves_a_folder_that_evaluate_accepts(tones, checkpoint, tmp_path, capsys):
+    out, train_json, score_json = tmp_path / "out", tmp_path / "train.json", tmp_path / "score.json"
+    command = ["train", str(tones), "--checkpoint", str(checkpoint), "--output-dir", str(out), "--max-steps", "2"]
+    assert main([*command, "--json", str(train_json)]) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith("8 clips to train on, 1 to choose the best checkpoint by\n")
+    assert "step 2 of 2: loss" in printed
+    written = json.loads(train_json.read_text())
+    assert written["output_dir"] == str(out)
+    assert set(written) == {"output_dir", "wer_before", "wer_after", "train_seconds"}
+    assert main(["evaluate", str(tones), "--model", str(out), "--json", str(score_json)]) == 0
+    assert json.loads(score_json.read_text())["utterances"] == 3
+    assert main([*command, "--resume"]) == 0, "a training that was finished is finished"
+
+
+def test_the_same_command_twice_gives_the_same_recogniser(tones, checkpoint, tmp_path):
+    for name in ("one", "two"):
+        command = ["train", str(tones), "--checkpoint", str(checkpoint), "--max-steps", "2", "--seed", "5"]
+        assert main([*command, "--output-dir", str(tmp_path / name)]) == 0
+    one, two = ((tmp_path / name / "model.safetensors").read_bytes() for name in ("one", "two"))
+    assert one == two

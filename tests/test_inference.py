@@ -1,0 +1,181 @@
+"""06: collapsing a path, words in time, and what is refused. Emissions are written by hand."""
+
+import shutil
+
+import numpy as np
+import pytest
+import soundfile
+import tiny
+
+from asr_helpers import AsrError, audio, loading
+from asr_helpers.inference import Recogniser, Word, load_recogniser
+from asr_helpers.sources import source
+
+
+@pytest.fixture(scope="module")
+def reader(tmp_path_factory):
+    """A recogniser with a random model: its `read` is as good as any."""
+    return load_recogniser(tiny.write_checkpoint(tmp_path_factory.mktemp("reader"), head=True))
+
+
+@pytest.fixture(scope="module")
+def demo_recogniser():
+    return load_recogniser(source("demo").fine_tuned)
+
+
+def emission(path: str, probabilities: float | list[float] = 0.9) -> np.ndarray:
+    """(frames, 32): each frame gives its token of the path that probability, and the others the rest in equal parts."""
+    vocabulary = tiny.processor().tokenizer.get_vocab()
+    ids = [0 if token == "-" else vocabulary[token] for token in path]
+    best = np.broadcast_to(probabilities, len(ids))
+    rows = np.repeat((1 - best)[:, None] / 31, 32, axis=1)
+    rows[np.arange(len(ids)), ids] = best
+    return rows
+
+
+# Collapse
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("HI", "HI"),
+        ("HHHII", "HI"),  # repeats merge
+        ("HELLO", "HELO"),  # two Ls in a row are one
+        ("HEL-LO", "HELLO"),  # a blank parts them
+        ("HEL--LO", "HELLO"),
+        ("-H--I-", "HI"),  # blanks drop
+        ("MY|CARD", "MY CARD"),
+        ("MY||-CARD", "MY CARD"),
+        ("A|A", "A A"),
+        ("||-HI-|", "HI"),  # delimiters at the ends
+        ("DON'T", "DON'T"),
+        ("----", ""),
+        ("|-|", ""),
+    ],
+)
+def test_a_path_collapses(reader, path, text):
+    transcript = reader.read(emission(path))
+    assert transcript.text == text
+    assert [word.text for word in transcript.words] == text.split()
+
+
+def test_reading_is_the_processors_own(reader):
+    random = np.random.default_rng(0).dirichlet(np.ones(32), 300)
+    random[:, [1, 2, 3]] = 0  # <s>, </s> and <unk> are no characters
+    random[:, 0] += (np.arange(300) % 2) * 0.5
+    text = reader.read(random).text
+    assert text == reader.processor.batch_decode(random.argmax(axis=-1)[None])[0]
+    assert len(text) > 100
+
+
+# Words
+
+
+def test_words_begin_and_end_with_their_letters_frames(reader):
+    #                              0123456789
+    words = reader.read(emission("--HH-I|-AB-")).words
+    assert [word.text for word in words] == ["HI", "AB"]
+    assert [word.start for word in words] == pytest.approx([2 * 0.02, 8 * 0.02])
+    assert [word.end for word in words] == pytest.approx([6 * 0.02, 10 * 0.02])
+
+
+def test_a_letter_lasts_as_long_as_it_repeats(reader):
+    (word,) = reader.read(emission("-AAA--")).words
+    assert (word.start, word.end) == pytest.approx((0.02, 0.08))
+
+
+def test_confidence_is_the_geometric_mean_over_a_words_letters(reader):
+    first, second = reader.read(emission("A-B|C", [0.9, 0.3, 0.4, 0.5, 0.8])).words
+    assert first.confidence == pytest.approx((0.9 * 0.4) ** 0.5)  # neither the blank's 0.3 nor the delimiter's 0.5
+    assert second.confidence == pytest.approx(0.8)
+
+
+def test_words_are_plain_values(reader):
+    (word,) = reader.read(emission("-HI")).words
+    assert [type(value) for value in vars(word).values()] == [str, float, float, float]
+    assert word == Word("HI", 0.02, 0.06, word.confidence)
+
+
+# The model
+
+
+def test_an_emission_is_a_distribution_for_each_frame(reader):
+    result = reader.emission(np.random.default_rng(0).normal(size=16_000).astype(np.float32))
+    assert result.shape == (49, 32)  # (16,000 - 400) // 320 + 1 frames
+    assert result.dtype == np.float32
+    np.testing.assert_allclose(result.sum(axis=-1), 1, rtol=1e-5)
+    assert (result >= 0).all()
+
+
+def test_the_shortest_clip_is_one_frame(reader):
+    assert reader.emission(np.ones(400, dtype=np.float32)).shape == (1, 32)
+    with pytest.raises(AsrError, match=r"399 samples is shorter than one frame \(400\)"):
+        reader.emission(np.ones(399, dtype=np.float32))
+
+
+def test_a_frame_is_20_ms_at_16_khz(reader):
+    assert reader.sampling_rate == 16_000
+    assert reader.frame == 0.02
+
+
+def test_transcribing_is_what_the_pipeline_does(demo_recogniser):
+    rows = loading.load_splits(source("demo"))["test"]
+    listen = demo_recogniser.pipeline()
+    for clip in rows.select(range(4))["audio"]:
+        waveform = audio.load(clip, 16_000)
+        text = demo_recogniser.transcribe(clip).text
+        assert text == listen({"raw": waveform, "sampling_rate": 16_000})["text"]
+        assert text
+
+
+def test_a_file_at_another_rate_and_with_two_channels(demo_recogniser, tmp_path):
+    clip = loading.load_rows(source("demo"), "train[:1]")[0]["audio"]
+    waveform, rate = audio.decode(clip)
+    both = np.stack([waveform * 0.5, waveform * 1.5], axis=1)  # (num_samples, 2): their mean is the clip
+    soundfile.write(tmp_path / "own.wav", both, rate, subtype="FLOAT")
+    assert demo_recogniser.transcribe(tmp_path / "own.wav") == demo_recogniser.transcribe(clip)
+
+
+def test_a_model_in_half_precision_is_read_in_full(tmp_path):
+    tiny.write_checkpoint(tmp_path, head=True)
+    recogniser = load_recogniser(tmp_path)
+    recogniser.model.half().save_pretrained(tmp_path)
+    result = load_recogniser(tmp_path).emission(np.ones(4_000, dtype=np.float32))
+    assert result.dtype == np.float32
+
+
+# What is refused
+
+
+def test_a_file_that_is_missing_or_no_sound(reader, tmp_path):
+    with pytest.raises(AsrError, match="There is no file 'nowhere.wav'"):
+        reader.transcribe("nowhere.wav")
+    (tmp_path / "notes.wav").write_text("Dear bank,")
+    with pytest.raises(AsrError, match=r"notes\.wav' is not a sound file that can be read"):
+        reader.transcribe(tmp_path / "notes.wav")
+
+
+def test_a_folder_that_is_missing(tmp_path):
+    with pytest.raises(AsrError, match="There is no checkpoint in '.*nowhere'"):
+        load_recogniser(tmp_path / "nowhere")
+
+
+def test_a_folder_without_a_processor(tmp_path):
+    folder = tiny.write_checkpoint(tmp_path / "model", head=True)
+    for name in ("config.json", "model.safetensors"):
+        (tmp_path / "bare").mkdir(exist_ok=True)
+        shutil.copy(folder / name, tmp_path / "bare")
+    with pytest.raises(AsrError, match="bare' has no processor beside it"):
+        load_recogniser(tmp_path / "bare")
+
+
+def test_a_folder_without_a_head(tmp_path):
+    with pytest.raises(AsrError, match="has no CTC head, so it cannot write yet: fine-tune it first"):
+        load_recogniser(tiny.write_checkpoint(tmp_path))
+
+
+def test_a_recogniser_is_a_model_and_its_processor(reader):
+    again = Recogniser(reader.model, reader.processor)
+    waveform = np.random.default_rng(1).normal(size=8_000).astype(np.float32)
+    np.testing.assert_array_equal(again.emission(waveform), reader.emission(waveform))

@@ -1,0 +1,133 @@
+"""What "demo", "hub" and a folder mean, and what chooses between them."""
+
+import dataclasses
+import re
+from pathlib import Path
+
+import pytest
+
+from asr_helpers import AsrError
+from asr_helpers.sources import Recipe, source
+
+LOCALES = "cs-CZ de-DE en-AU en-GB en-US es-ES fr-FR it-IT ko-KR nl-NL pl-PL pt-PT ru-RU zh-CN".split()
+
+
+@pytest.fixture(autouse=True)
+def no_settings(monkeypatch):
+    monkeypatch.delenv("ASR_SOURCE", raising=False)
+    monkeypatch.delenv("ASR_OUTPUTS", raising=False)
+
+
+def test_the_default_is_the_demo():
+    assert source() == source("demo")
+    assert source().name == "demo"
+
+
+def test_the_environment_chooses_and_an_argument_overrules_it(monkeypatch):
+    monkeypatch.setenv("ASR_SOURCE", "hub")
+    assert source().name == "hub"
+    assert source("demo").name == "demo"
+
+
+def test_an_empty_environment_variable_is_none(monkeypatch):
+    monkeypatch.setenv("ASR_SOURCE", "")
+    assert source().name == "demo"
+
+
+def test_the_demo_rides_in_the_package():
+    demo = source("demo")
+    package = Path(__import__("asr_helpers").__file__).parent
+    for folder in (demo.dataset, demo.checkpoint, demo.fine_tuned):
+        assert Path(folder).is_absolute(), "it is found from any working directory"
+        assert Path(folder).is_relative_to(package)
+        assert Path(folder).is_dir()
+    assert demo.dataset_revision is None
+
+
+def test_the_hub_is_the_guides_dataset_and_checkpoint_pinned():
+    hub = source("hub")
+    assert (hub.dataset, hub.locale, hub.checkpoint) == ("PolyAI/minds14", "en-US", "facebook/wav2vec2-base")
+    assert re.fullmatch("[0-9a-f]{40}", hub.dataset_revision)
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_the_hub_takes_any_locale_and_changes_nothing_else(locale):
+    hub = source("hub", locale)
+    assert hub.locale == locale
+    assert dataclasses.replace(hub, locale="en-US") == source("hub")
+
+
+def test_the_demo_names_the_locales_it_has():
+    assert source("demo", "en-US") == source("demo")
+    with pytest.raises(AsrError, match=r"no locale 'de-DE': it has .*en-US"):
+        source("demo", "de-DE")
+
+
+@pytest.mark.parametrize("form", [str, Path])
+def test_a_folder_becomes_a_source_with_the_demo_checkpoint(tmp_path, form):
+    mine = source(form(tmp_path))
+    assert (mine.name, mine.dataset, mine.locale, mine.dataset_revision) == (str(tmp_path), str(tmp_path), None, None)
+    assert (mine.checkpoint, mine.recipe) == (source("demo").checkpoint, source("demo").recipe)
+
+
+def test_a_folder_has_no_locales(tmp_path):
+    with pytest.raises(AsrError, match="no locales: leave out 'en-US'"):
+        source(tmp_path, "en-US")
+
+
+def test_the_environment_may_name_a_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("ASR_SOURCE", str(tmp_path))
+    assert source().dataset == str(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["radio", "Demo", "demo ", "no/such/folder"])
+def test_an_unknown_source_is_refused_in_one_sentence_that_names_it(name):
+    with pytest.raises(AsrError) as caught:
+        source(name)
+    assert repr(name) in str(caught.value)
+    assert "'demo', 'hub', or a folder" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_is_no_source(tmp_path):
+    file = tmp_path / "metadata.csv"
+    file.write_text("file_name,transcription\n")
+    with pytest.raises(AsrError, match="Unknown source"):
+        source(file)
+
+
+def test_training_goes_to_outputs_or_where_the_environment_says(tmp_path, monkeypatch):
+    assert source("demo").output_dir == Path("outputs/demo-recogniser")
+    assert source("hub").output_dir == Path("outputs/hub-recogniser")
+    monkeypatch.setenv("ASR_OUTPUTS", str(tmp_path))
+    assert source("demo").output_dir == tmp_path / "demo-recogniser"
+
+
+def test_a_folders_training_is_named_after_its_last_part(tmp_path):
+    folder = tmp_path / "my-recordings"
+    folder.mkdir()
+    assert source(folder).output_dir == Path("outputs/my-recordings-recogniser")
+
+
+def test_what_the_reader_trains_takes_the_fine_tuned_ones_place(tmp_path, monkeypatch):
+    monkeypatch.setenv("ASR_OUTPUTS", str(tmp_path))
+    demo = source("demo")
+    assert demo.recogniser == demo.fine_tuned
+    demo.output_dir.mkdir()  # a training that has begun and not finished
+    assert demo.recogniser == demo.fine_tuned
+    (demo.output_dir / "config.json").write_text("{}")
+    assert demo.recogniser == str(tmp_path / "demo-recogniser")
+    assert source("hub").recogniser == source("hub").fine_tuned, "another source's training does not count"
+
+
+def test_sources_and_recipes_do_not_change():
+    for thing, name in ((source("demo"), "checkpoint"), (source("demo").recipe, "learning_rate")):
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            setattr(thing, name, None)
+
+
+@pytest.mark.parametrize("name", ["demo", "hub"])
+def test_a_fresh_head_learns_much_faster_than_the_encoder(name):
+    recipe = source(name).recipe
+    assert isinstance(recipe, Recipe)
+    assert 20 <= recipe.head_learning_rate / recipe.learning_rate <= 60  # 1 stays on the blank plateau

@@ -1,0 +1,252 @@
+"""05: fresh head, two rates, loss scaling, the best checkpoint, resuming. On a model of a few thousand parameters."""
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import tiny
+import torch
+import transformers
+from safetensors.torch import load_file, save_file
+
+from asr_helpers import AsrError, training
+from asr_helpers.inference import load_recogniser
+from asr_helpers.sources import Recipe, source
+
+RECIPE = Recipe(learning_rate=1e-3, head_learning_rate=2e-2, num_train_epochs=1, per_device_train_batch_size=4)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quiet():
+    transformers.logging.set_verbosity_error()
+
+
+@pytest.fixture(scope="module")
+def processor():
+    return tiny.processor()
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory):
+    return tiny.write_checkpoint(tmp_path_factory.mktemp("checkpoint"))
+
+
+@pytest.fixture(scope="module")
+def tune(checkpoint, processor):
+    """Fine-tunes on 8 clips of half a second, float32; changes to the recipe and to TrainingArguments."""
+
+    def run(folder, recipe=RECIPE, **changes):
+        tiny_source = replace(source("demo"), checkpoint=str(checkpoint), recipe=recipe)
+        changes = {"max_steps": 4, "bf16": False, **changes}
+        return training.fine_tune(tiny_source, tiny.rows(8), tiny.rows(2), processor, folder, **changes)
+
+    return run
+
+
+def weights(folder: str | Path) -> dict[str, torch.Tensor]:
+    return load_file(Path(folder) / "model.safetensors")
+
+
+def same(left: dict[str, torch.Tensor], right: dict[str, torch.Tensor]) -> bool:
+    return left.keys() == right.keys() and all(torch.equal(left[name], right[name]) for name in left)
+
+
+# The model
+
+
+def test_the_encoder_is_the_checkpoints_and_the_head_is_fresh(tmp_path, processor):
+    tiny.write_checkpoint(tmp_path, head=True)
+    saved = weights(tmp_path)
+    built = training.build_model(str(tmp_path), processor).state_dict()
+    encoder = {name for name in saved if name.startswith("wav2vec2.")}
+    assert len(encoder) > 20
+    assert all(torch.equal(saved[name], built[name]) for name in encoder)
+    assert saved["lm_head.weight"].shape == built["lm_head.weight"].shape == (32, 16)
+    assert not torch.equal(saved["lm_head.weight"], built["lm_head.weight"])
+
+
+def test_a_head_of_another_vocabulary_makes_way(tmp_path, processor):
+    tiny.write_checkpoint(tmp_path, head=True, vocab_size=5)
+    model = training.build_model(str(tmp_path), processor)
+    assert model.lm_head.out_features == model.config.vocab_size == 32
+
+
+def test_half_precision_weights_are_trained_in_full(tmp_path, processor):
+    tiny.write_checkpoint(tmp_path)
+    save_file(
+        {name: value.half() for name, value in weights(tmp_path).items()},
+        tmp_path / "model.safetensors",
+        {"format": "pt"},
+    )
+    assert {p.dtype for p in training.build_model(str(tmp_path), processor).parameters()} == {torch.float32}
+
+
+def test_the_seed_is_the_heads(checkpoint, processor):
+    first, again, other = (training.build_model(str(checkpoint), processor, seed).lm_head.weight for seed in (3, 3, 4))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
+def test_a_checkpoint_that_lacks_a_weight_of_its_encoder_is_refused(tmp_path, processor):
+    tiny.write_checkpoint(tmp_path)
+    kept = weights(tmp_path)
+    del kept["encoder.layers.0.attention.k_proj.weight"]
+    save_file(kept, tmp_path / "model.safetensors", {"format": "pt"})
+    with pytest.raises(AsrError, match=r"lacks weights of its encoder, such as .*layers\.0\.attention\.k_proj\.weight"):
+        training.build_model(str(tmp_path), processor)
+
+
+# The optimizer
+
+
+@pytest.mark.parametrize("freeze", [False, True])
+def test_every_trainable_parameter_has_one_rate(checkpoint, processor, freeze):
+    model = training.build_model(str(checkpoint), processor)
+    if freeze:
+        model.freeze_feature_encoder()
+    rates = {}
+    for group in training.parameter_groups(model, RECIPE):
+        for parameter in group["params"]:
+            assert id(parameter) not in rates
+            rates[id(parameter)] = group["lr"]
+    expected = {
+        id(parameter): 2e-2 if name in ("lm_head.weight", "lm_head.bias") else 1e-3
+        for name, parameter in model.named_parameters()
+        if not (freeze and name.startswith("wav2vec2.feature_extractor"))
+    }
+    assert rates == expected
+
+
+def first_step(checkpoint, processor, folder, accumulation_steps, accepts_loss_kwargs=None):
+    """Loss and gradient norm of one step over 8 clips."""
+    model = training.build_model(str(checkpoint), processor)
+    if accepts_loss_kwargs is not None:
+        model.accepts_loss_kwargs = accepts_loss_kwargs
+    args = training.training_arguments(
+        folder, RECIPE, max_steps=1, logging_steps=1, bf16=False, per_device_train_batch_size=8 // accumulation_steps,
+        gradient_accumulation_steps=accumulation_steps, eval_strategy="no", save_strategy="no",
+        load_best_model_at_end=False,
+    )  # fmt: skip
+    rows = tiny.rows(8)
+    trainer = training.build_trainer(model, processor, rows, rows, RECIPE, args)
+    trainer.train()
+    entry = trainer.state.log_history[0]
+    return entry["loss"], entry["grad_norm"]
+
+
+def test_accumulated_batches_are_averaged(checkpoint, processor, tmp_path):
+    whole = first_step(checkpoint, processor, tmp_path, 1)
+    assert first_step(checkpoint, processor, tmp_path, 2) == pytest.approx(whole, rel=1e-5)
+    assert first_step(checkpoint, processor, tmp_path, 4) == pytest.approx(whole, rel=1e-5)
+    # What the library would do, so that the comparison above can fail.
+    assert first_step(checkpoint, processor, tmp_path, 4, True) == pytest.approx([4 * x for x in whole], rel=1e-5)
+
+
+def test_the_first_loss_is_the_models_own(checkpoint, processor, tmp_path):
+    loss, _ = first_step(checkpoint, processor, tmp_path, 1)
+    model = training.build_model(str(checkpoint), processor).eval()
+    losses = []
+    for row in training.prepare(tiny.rows(8), processor):
+        padded = torch.zeros(1, training.PAD_TO_MULTIPLE_OF)
+        padded[0, : len(row["input_values"])] = torch.from_numpy(row["input_values"])
+        logits = model(padded).logits  # (1, frames, V)
+        length = len(row["labels"])
+        targets = torch.tensor([row["labels"]])
+        frames = [logits.shape[1]]
+        one = torch.nn.functional.ctc_loss(logits.log_softmax(-1).transpose(0, 1), targets, frames, [length], 0, "sum")
+        losses.append(one.item() / length)
+    assert loss == pytest.approx(sum(losses) / 8, rel=1e-5)
+
+
+# Training
+
+
+def test_frozen_convolutions_keep_every_bit(tune, checkpoint, tmp_path):
+    start = {f"wav2vec2.{name}": value for name, value in weights(checkpoint).items()}
+    for freeze in (True, False):
+        tune(tmp_path / str(freeze), replace(RECIPE, freeze_feature_encoder=freeze), max_steps=2)
+        end = weights(tmp_path / str(freeze))
+        equal = {name for name in start if name in end and torch.equal(start[name], end[name])}
+        convolutions = {name for name in start if name.startswith("wav2vec2.feature_extractor")}
+        assert len(convolutions) == 9  # 7 kernels, the group norm's scale and shift
+        assert convolutions <= equal if freeze else not convolutions & equal
+        assert "wav2vec2.encoder.layers.0.attention.k_proj.weight" not in equal
+
+
+def test_it_learns(tune, tmp_path):
+    result = tune(tmp_path, replace(RECIPE, learning_rate=2e-3, warmup_steps=0), max_steps=80, logging_steps=1)
+    losses = [entry["loss"] for entry in result.history if "loss" in entry]
+    assert len(losses) == 80
+    assert sum(losses[-5:]) / 5 < 0.5 * losses[0]
+
+
+def test_the_folder_is_a_recogniser_with_a_card(tune, tmp_path, processor):
+    result = tune(tmp_path)
+    assert {"model.safetensors", "config.json", "vocab.json", "README.md", "training.json"} <= {
+        path.name for path in tmp_path.iterdir()
+    }
+    assert load_recogniser(tmp_path).processor.tokenizer.get_vocab() == processor.tokenizer.get_vocab()
+    written = json.loads((tmp_path / "training.json").read_text())
+    assert written["wer_after"] == result.wer_after
+    assert written["recipe"]["head_learning_rate"] == 2e-2
+    assert written["history"][-1]["step"] == 4
+    card = (tmp_path / "README.md").read_text()
+    assert card.startswith("---\nlibrary_name: transformers\npipeline_tag: automatic-speech-recognition\n")
+    assert "on 8 clips" in card
+    assert "on 2 validation clips" in card
+    assert "- head_learning_rate: 0.02" in card
+
+
+def test_the_best_checkpoint_is_kept_not_the_last(tune, tmp_path, monkeypatch):
+    wers = iter([0.9, 0.8, 0.3, 0.5, 0.6])  # the fresh head's, then after each of four steps
+    monkeypatch.setattr(training, "compute_metrics", lambda *_, **__: {"wer": next(wers), "blank_share": 0.5})
+    result = tune(tmp_path, save_total_limit=None)
+    assert (result.wer_before, result.wer_after) == (0.9, 0.3)
+    kept = weights(tmp_path)
+    assert same(kept, weights(tmp_path / "checkpoint-2"))
+    assert not same(kept, weights(tmp_path / "checkpoint-4"))
+
+
+def test_one_line_at_each_evaluation(tune, tmp_path, capsys):
+    tune(tmp_path)
+    out, err = capsys.readouterr()
+    sanitize = (Path(__file__).parent / "nbval_sanitize.cfg").read_text()
+    measured = next(line for line in sanitize.splitlines() if "validation WER" in line).removeprefix("regex: ")
+    lines = [re.sub(measured, "measured", line) for line in out.splitlines()]
+    assert lines == [f"step {step} of 4: measured" for step in (1, 2, 3, 4)]
+    assert err == ""
+
+
+def test_the_same_seed_gives_the_same_weights(tune, tmp_path):
+    for name, seed in (("one", 7), ("again", 7), ("other", 8)):
+        tune(tmp_path / name, max_steps=2, seed=seed)
+    assert same(weights(tmp_path / "one"), weights(tmp_path / "again"))
+    assert not same(weights(tmp_path / "one"), weights(tmp_path / "other"))
+
+
+def test_arguments_pass_through_unrenamed(tmp_path):
+    args = training.training_arguments(tmp_path, RECIPE, max_steps=3, eval_steps=7)
+    assert (args.learning_rate, args.max_steps, args.eval_steps) == (1e-3, 3, 7)
+    with pytest.raises(TypeError, match="evaluation_strategy"):
+        training.training_arguments(tmp_path, RECIPE, evaluation_strategy="steps")
+
+
+# Resuming
+
+
+def test_resuming_goes_on_from_the_newest_checkpoint(tune, tmp_path):
+    tune(tmp_path / "straight", lr_scheduler_type="constant")
+    tune(tmp_path / "halves", lr_scheduler_type="constant", max_steps=2, eval_steps=1, save_steps=1)
+    result = tune(tmp_path / "halves", lr_scheduler_type="constant", resume=True, eval_steps=1, save_steps=1)
+    assert [entry["step"] for entry in result.history if "eval_wer" in entry] == [1, 2, 3, 4]
+    last = f"checkpoint-{4}"
+    assert same(weights(tmp_path / "straight" / last), weights(tmp_path / "halves" / last))
+
+
+@pytest.mark.parametrize("folder", ["nowhere", "empty"])
+def test_resuming_needs_a_checkpoint(tune, tmp_path, folder):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(AsrError, match=rf"no checkpoint in '.*{folder}' to resume from: leave out resume"):
+        tune(tmp_path / folder, resume=True)
