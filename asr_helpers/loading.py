@@ -6,7 +6,7 @@ Conventions: a row holds at least `audio` (undecoded: `{"bytes", "path"}`) and
 """
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from datasets import Dataset, DatasetDict
 
 SPLITS = ("train", "validation", "test")
+FEWEST = 10  # training rows from which some are held out
 SEED = 0
 
 
@@ -31,31 +32,81 @@ def load_rows(source: Source, split: str = "train") -> "Dataset":
     Raises:
         AsrError: the dataset has no such split, or lacks a column.
     """
-    rows = _load(source, split)
-    missing = {"audio", "transcription"} - set(rows.column_names)
-    if missing:
-        raise AsrError(
-            f"{source.dataset!r} has no column {sorted(missing)[0]!r}, only {', '.join(rows.column_names)}: "
-            "a folder needs a metadata.csv with file_name and transcription."
-        )
-    return rows
+    from datasets import Audio, ReadInstruction, concatenate_datasets, load_dataset
 
-
-def _load(source: Source, split: str | None):
-    from datasets import Audio, load_dataset
-
-    if source.locale:
-        arguments = {"path": source.dataset, "name": source.locale, "revision": source.dataset_revision}
-    else:
-        if not list(Path(source.dataset).rglob("metadata.*")):
-            raise AsrError(f"{source.dataset!r} has no metadata.csv: write one with file_name and transcription.")
-        arguments = {"path": "audiofolder", "data_dir": source.dataset}
     try:
-        rows = load_dataset(**arguments, split=split)
+        if source.locale:
+            rows = load_dataset(source.dataset, name=source.locale, split=split, revision=source.dataset_revision)
+        else:
+            parts = _read_folder(source.dataset)
+            lengths = {name: len(part) for name, part in parts.items()}
+            chosen = ReadInstruction.from_spec(split).to_absolute(lengths)
+            rows = concatenate_datasets([parts[one.splitname].select(range(one.from_, one.to)) for one in chosen])
+    except AsrError:
+        raise
     except (ValueError, OSError) as error:  # OSError: the hub is out of reach, or has no such dataset
         raise AsrError(f"{source.dataset!r} cannot be loaded: {str(error).splitlines()[0]}") from error
+    _check_columns(source.dataset, rows.column_names)
     # Without this, touching a row needs torchcodec and FFmpeg.
     return rows.cast_column("audio", Audio(decode=False))
+
+
+def _check_columns(name: str, columns: Iterable[str], sound: str = "audio") -> None:
+    missing = {sound, "transcription"} - set(columns)
+    if missing:
+        raise AsrError(
+            f"{name!r} has no column {sorted(missing)[0]!r}, only {', '.join(columns)}: "
+            "a folder needs a metadata.csv with file_name and transcription."
+        )
+
+
+def _read_folder(folder: str) -> dict[str, "Dataset"]:
+    """The splits of a folder in the audiofolder form: metadata.csv beside the sounds, or above them.
+
+    A folder in a sound's path names its split, as in test/clip.wav; without one it is "train". (The
+    library's own audiofolder asks for torchcodec even to write down a path.)
+    """
+    from datasets import Audio, Dataset
+    from datasets.data_files import SPLIT_KEYWORDS
+
+    names = {word: str(split) for split, words in SPLIT_KEYWORDS.items() for word in words}
+    splits: dict[str, list[dict[str, str]]] = {}
+    tables = sorted(Path(folder).rglob("metadata.csv"))
+    if not tables:
+        raise AsrError(f"{folder!r} has no metadata.csv: write one with file_name and transcription.")
+    for table in tables:
+        for number, line in _read_table(table):
+            name = Path(line.pop("file_name"))
+            path = table.parent / name
+            if not path.is_file():
+                raise AsrError(f"{str(table)!r}, line {number}: there is no file {str(path)!r}.")
+            folders = [*table.parent.relative_to(folder).parts, *name.parent.parts]
+            split = next((names[part] for part in folders if part in names), "train")
+            splits.setdefault(split, []).append({"audio": str(path.absolute()), **line})
+    if not splits:
+        raise AsrError(f"{str(tables[0])!r} has no rows: write one for each sound.")
+    return {
+        name: Dataset.from_list(splits[name]).cast_column("audio", Audio(decode=False))
+        for name in SPLITS
+        if name in splits
+    }
+
+
+def _read_table(table: Path) -> Iterator[tuple[int, dict[str, str]]]:
+    """The lines of a metadata.csv, numbered as an editor does."""
+    with open(table, newline="", encoding="utf-8-sig") as file:
+        lines = csv.DictReader(file, restval="")
+        try:
+            _check_columns(str(table), lines.fieldnames or (), sound="file_name")
+            for line in lines:
+                if None in line:
+                    raise AsrError(
+                        f"{str(table)!r}, line {lines.line_num}: more fields than columns; "
+                        "put a text with a comma in quotes."
+                    )
+                yield lines.line_num, line
+        except UnicodeDecodeError:
+            raise AsrError(f"{str(table)!r} is not written in UTF-8: save it so.") from None
 
 
 def voice_of(path: str) -> str | None:
@@ -107,21 +158,25 @@ def load_splits(source: Source) -> "DatasetDict":
     - MInDS-14 names no speakers: a fifth of its rows, drawn at random, are its test rows.
 
     Validation, which chooses the best checkpoint, is a tenth of what is left where the dataset has none of its own.
+
+    Raises:
+        AsrError: a folder's metadata.csv is missing or wrong, or there are too few rows to hold some out.
     """
     from datasets import DatasetDict
 
     if source.locale:
         rows = load_rows(source)
         held_out = [name for name, voice in voice_table(source.dataset).items() if voice["split"] == "test"]
+        splits = {"train": rows}
         if held_out:
-            train, test = split_by_voice(rows, held_out)
-        else:
-            train, test = _hold_out(rows, 0.2)
-        splits = {"train": train, "test": test}
+            splits["train"], splits["test"] = split_by_voice(rows, held_out)
     else:
-        splits = dict(_load(source, None))
+        splits = _read_folder(source.dataset)
     if "train" not in splits:
         return DatasetDict(splits)
+    found = len(splits["train"])
+    if found < FEWEST and not {"test", "validation"} <= set(splits):
+        raise AsrError(f"{found} rows are too few to hold some out for measuring: bring at least {FEWEST}.")
     if "test" not in splits:
         splits["train"], splits["test"] = _hold_out(splits["train"], 0.2)
     if "validation" not in splits:
@@ -130,8 +185,6 @@ def load_splits(source: Source) -> "DatasetDict":
 
 
 def _hold_out(rows: "Dataset", share: float) -> tuple["Dataset", "Dataset"]:
-    if len(rows) < 10:
-        raise AsrError(f"{len(rows)} rows are too few to hold some out for measuring: bring at least 10.")
     halves = rows.train_test_split(test_size=share, seed=SEED)
     return halves["train"], halves["test"]
 

@@ -64,6 +64,8 @@ def load_processor(checkpoint: str | Path) -> "ProcessorMixin":
         raise AsrError(
             f"The processor of {str(checkpoint)!r} cannot be loaded: {str(error).splitlines()[0]}"
         ) from error
+    except TypeError:  # its tokenizer's vocab.json is missing
+        processor = None
     if not hasattr(processor, "tokenizer") or not hasattr(processor, "feature_extractor"):
         raise AsrError(
             f"The checkpoint {str(checkpoint)!r} has no whole processor (a tokenizer and a feature extractor): "

@@ -2,6 +2,8 @@
 
 import dataclasses
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -130,4 +132,12 @@ def test_sources_and_recipes_do_not_change():
 def test_a_fresh_head_learns_much_faster_than_the_encoder(name):
     recipe = source(name).recipe
     assert isinstance(recipe, Recipe)
-    assert 20 <= recipe.head_learning_rate / recipe.learning_rate <= 60  # 1 stays on the blank plateau
+    assert recipe.head_learning_rate >= 10 * recipe.learning_rate  # with one rate for both, it writes blanks only
+
+
+@pytest.mark.parametrize("module", ["sources", "audio", "loading", "preprocessing"])
+def test_importing_a_stage_is_quick(module):
+    heavy = "{'torch', 'transformers', 'datasets', 'evaluate', 'matplotlib'}"
+    code = f"import sys, asr_helpers.{module}; print(*({heavy} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []

@@ -258,6 +258,17 @@ SLOTS["want2"] = ["want to", "need to", "would like to", "tried to", "can't", "w
 _POOL = [(frame.strip(), weight) for weight, frames in FRAMES.items() for frame in frames.split("\n")]
 _FRAMES = [frame for frame, _ in _POOL]
 _WEIGHTS = [weight for _, weight in _POOL]
+_BANK_FRAMES = [frame for frame, weight in _POOL if weight == 5]
+# Heard in the sentences spoken to a bank only.
+BANK_WORDS = """ATM|withdrawal|deposit|overdrawn|branch|cash deposit|direct debits|standing orders|foreign currency|PIN|
+    business loan|loan application|repayment|repayments|gas bill|phone bill|water bill|council tax|credit score|
+    joint savings|both names|spending limit|daily limit|maximum amount|withdrawal limit|large amount|large payment|
+    big purchase|new house|new address|postcode|zip code|holiday abroad|contactless|chip|card reader|machine|envelope|
+    teller|counter|error message|error code|login|log in|fingerprint|face scan|update|screen|transactions|
+    pending transaction|unknown payment|subscription|invoice|landlord|mortgage payment|savings|current account|
+    checking|chequing|statement from March|last five transactions|fraud|thief|lost wallet|purse|suspicious payment""".replace(
+    "\n", ""
+).split("|")
 
 
 def number(rng: random.Random) -> str:
@@ -275,25 +286,34 @@ def number(rng: random.Random) -> str:
     return big if rng.random() < 0.5 else f"{big} and {rng.choice(SLOTS['ten'])}"
 
 
-def sentence(rng: random.Random) -> str:
-    """One sentence of 2 to about 18 words; one in six is a run of unrelated words.
+def sentence(rng: random.Random, bank: float = 0.0) -> str:
+    """One sentence of 2 to about 18 words; some, one in six where `bank` is 0, are runs of unrelated words.
 
     The unrelated words keep the model listening: a model that only ever hears likely
     sentences learns to guess the rest of them.
 
+    Args:
+        rng: draws the sentence.
+        bank: this share is spoken to a bank, with BANK_WORDS among its words.
+
     >>> sentence(random.Random(3)) == sentence(random.Random(3))
     True
     """
-    if rng.random() < 1 / 6:
+    spoken_to_bank = bank > 0 and rng.random() < bank
+    if not spoken_to_bank and rng.random() < 1 / 6:
         return " ".join(rng.choice(LEXICON) for _ in range(rng.randint(3, 9)))
-    frame = rng.choices(_FRAMES, _WEIGHTS)[0]
+    frame = rng.choice(_BANK_FRAMES) if spoken_to_bank else rng.choices(_FRAMES, _WEIGHTS)[0]
     words = []
     for part in frame.split():
         if part == "{num}":
             words.append(number(rng))
+        elif part == "{bank}" and spoken_to_bank and rng.random() < 0.4:
+            words.append(rng.choice(BANK_WORDS).strip())
         elif "{" in part:
             slot = part[part.index("{") + 1 : part.index("}")]
             words.append(part.replace("{" + slot + "}", rng.choice(SLOTS[slot])))
         else:
             words.append(part)
+    if spoken_to_bank and rng.random() < 0.2:
+        words.insert(rng.randrange(len(words)), rng.choice(["um", "uh", "er", "you know", "like", "well"]))
     return " ".join(words)

@@ -1,0 +1,252 @@
+"""Text and sound become what a model eats; what cannot be written is counted, what cannot be used is refused."""
+
+import io
+import json
+import re
+import shutil
+import unicodedata
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from datasets import Dataset
+
+from asr_helpers import AsrError, loading, preprocessing
+from asr_helpers.preprocessing import NormalisedText, normalise_text
+from asr_helpers.sources import source
+
+CAPITALS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ' ")
+SMALL = frozenset("abcdefghijklmnopqrstuvwxyz' ")
+
+
+@pytest.fixture(scope="module")
+def processor():
+    return preprocessing.load_processor(source("demo").checkpoint)
+
+
+@pytest.fixture(scope="module")
+def rows():
+    return loading.load_rows(source("demo"))
+
+
+def clip(waveform, rate=16_000):
+    """An undecoded sound, as a row holds it."""
+    file = io.BytesIO()
+    soundfile.write(file, waveform, rate, format="WAV", subtype="FLOAT")
+    return {"bytes": file.getvalue(), "path": "made-up.wav"}
+
+
+# Normalised text
+
+
+@pytest.mark.parametrize(("text", "expected", "lost"), [
+    ("", "", ""),
+    ("   ", "", ""),
+    ("hello", "HELLO", ""),
+    ("I'd like to PAY", "I'D LIKE TO PAY", ""),
+    ("I\u2019d, \u2018ok\u2019", "I'D 'OK'", ","),
+    ("o`clock o\u00b4clock o\u02bcclock", "O'CLOCK O'CLOCK O'CLOCK", ""),
+    ("well-known", "WELL KNOWN", "-"),
+    ("yes\u2014no\u2026", "YES NO", "\u2014\u2026"),
+    ("  two\tspaces\n\u00a0here ", "TWO SPACES HERE", ""),
+    ("error 404", "ERROR", "404"),
+    ("20,000 dollars?", "DOLLARS", "20,000?"),
+    ("£5", "", "£5"),
+    ("café", "CAFE", "é"),
+    ("cafe\u0301", "CAFE", "é"),  # the same in two code points
+    ("Straße", "STRASSE", ""),
+    ("Ångström, naïve", "ANGSTROM NAIVE", "Åö,ï"),
+    ("x\u0302y", "XY", "\u0302"),  # no single code point has this letter: the mark parts no word
+    ("co\u00adoperate", "COOPERATE", "\u00ad"),  # soft hyphen
+    ("ok \U0001f600 bye", "OK BYE", "\U0001f600"),
+    ("مرحبا", "", "مرحبا"),
+    ("pay مرحبا now", "PAY NOW", "مرحبا"),
+    ("안녕", "", "안녕"),
+    ("'", "'", ""),
+])  # fmt: skip
+def test_text_in_capitals_by_hand(text, expected, lost):
+    result = normalise_text(text, CAPITALS)
+    assert result == NormalisedText(expected, Counter(lost))
+    assert result.lost.total() == len(lost)
+
+
+@pytest.mark.parametrize(("characters", "text", "expected", "lost"), [
+    (SMALL, "Pay O'Neill", "pay o'neill", ""),
+    (SMALL, "ÉCOLE", "ecole", "É"),
+    (SMALL | {"é"}, "ÉCOLE", "école", ""),
+    (SMALL | {"é"}, "E\u0301COLE", "école", ""),
+    (SMALL | CAPITALS, "Mixed Case", "Mixed Case", ""),
+    (CAPITALS | set("0123456789"), "gate 20", "GATE 20", ""),
+    (CAPITALS - {"'"}, "don't", "DON T", "'"),
+    (CAPITALS | {"-"}, "well-known", "WELL-KNOWN", ""),
+    (CAPITALS | {"ß"}, "Straße", "STRAßE", ""),
+    (frozenset("محد "), "مُحَمَّد", "محمد", "\u064f\u064e\u0651\u064e"),  # vowel signs part no word
+    (frozenset("مُحَدّ "), "مُحَمَّد", "مُحَمَّد", ""),
+    (frozenset("값이 "), "값이 20", "값이", "20"),
+    (frozenset(), "anything", "", "anything"),
+])  # fmt: skip
+def test_a_text_follows_the_vocabulary(characters, text, expected, lost):
+    result = normalise_text(text, characters)
+    assert unicodedata.normalize("NFD", result.text) == unicodedata.normalize("NFD", expected)
+    assert result.lost == Counter(lost)
+
+
+def test_plain_english_agrees_with_a_regular_expression(rows):
+    for text in rows["transcription"]:
+        expected = " ".join(re.sub("[^A-Z']", " ", text.upper()).split())
+        assert normalise_text(text, CAPITALS).text == expected
+        lost = Counter(re.findall("[^A-Z' ]", text.upper()))
+        assert normalise_text(text, CAPITALS).lost == lost
+
+
+def test_what_is_normalised_is_in_the_vocabulary_and_stays_as_it_is(rows):
+    nasty = ["İstanbul ıı", "ﬁnance ŉ", "Ελλάδα Σίσυφος", "ẞ ǆ", "a\u200db\ufeffc", "\x00\x1b[0m", "ⅷ ² ½", "हिन्दी"]
+    for text in [*rows["transcription"], *nasty]:
+        result = normalise_text(text, CAPITALS)
+        assert set(result.text) <= CAPITALS
+        assert normalise_text(result.text, CAPITALS) == NormalisedText(result.text, Counter())
+        assert result.text == " ".join(result.text.split())
+        assert not any(character.isspace() for character in result.lost)
+
+
+# Vocabulary and processor
+
+
+def test_the_vocabulary_is_capitals_apostrophe_and_space(processor):
+    assert preprocessing.vocabulary(processor) == CAPITALS
+
+
+def test_whatever_is_normalised_has_no_unknown_label(processor, rows):
+    tokenizer = processor.tokenizer
+    characters = preprocessing.vocabulary(processor)
+    for text in rows["transcription"]:
+        text = normalise_text(text, characters).text
+        labels = tokenizer(text).input_ids
+        assert tokenizer.unk_token_id not in labels
+        assert tokenizer.decode(labels, group_tokens=False) == text
+
+
+@pytest.mark.parametrize("checkpoint", ["no/such/folder", "missing", "/missing"])
+def test_a_checkpoint_that_is_not_there_is_named(checkpoint):
+    with pytest.raises(AsrError, match=re.escape(f"no checkpoint in '{checkpoint}'")):
+        preprocessing.load_processor(checkpoint)
+
+
+def test_a_checkpoint_that_the_hub_cannot_be_asked_for_is_named():
+    with pytest.raises(AsrError, match="processor of 'someone/no-such-model'") as caught:
+        preprocessing.load_processor("someone/no-such-model")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.fixture
+def checkpoint(tmp_path):
+    """A copy of the demo checkpoint without its weights."""
+    for path in Path(source("demo").checkpoint).glob("*.json"):
+        shutil.copy(path, tmp_path)
+    return tmp_path
+
+
+def test_a_checkpoint_without_weights_has_a_processor_still(checkpoint):
+    assert preprocessing.vocabulary(preprocessing.load_processor(checkpoint)) == CAPITALS
+
+
+def test_a_checkpoint_without_a_processor_is_told_how_to_get_one(checkpoint):
+    for name in ("processor_config.json", "preprocessor_config.json", "tokenizer_config.json", "vocab.json"):
+        (checkpoint / name).unlink(missing_ok=True)
+    with pytest.raises(AsrError, match=r"no processor beside it: save it there with processor\.save_pretrained"):
+        preprocessing.load_processor(checkpoint)
+
+
+@pytest.mark.parametrize("kept", ["processor_config.json", "tokenizer_config.json"])
+def test_half_a_processor_is_refused(checkpoint, kept):
+    for name in {"processor_config.json", "tokenizer_config.json", "vocab.json"} - {kept}:
+        (checkpoint / name).unlink()
+    with pytest.raises(AsrError) as caught:
+        preprocessing.load_processor(checkpoint)
+    assert checkpoint.name in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+# One row
+
+
+def test_a_row_by_hand(processor):
+    ids = json.loads((Path(source("demo").checkpoint) / "vocab.json").read_text())
+    row = {"audio": clip([0.2, -0.2, 0.2, -0.2]), "transcription": "ok, it's me"}
+    prepared = preprocessing.prepare_dataset(row, processor)
+    assert sorted(prepared) == ["input_values", "labels"]
+    # Mean 0 and deviation 0.2 already: only the scale changes.
+    np.testing.assert_allclose(prepared["input_values"], [1, -1, 1, -1], rtol=1e-5)
+    assert prepared["input_values"].dtype == np.float32
+    assert prepared["labels"] == [ids[character] for character in "OK|IT'S|ME"]
+
+
+def test_input_values_have_mean_0_and_variance_1_at_the_models_rate(processor):
+    rng = np.random.default_rng(0)
+    row = {"audio": clip(0.1 + 0.05 * rng.normal(size=8_000), rate=8_000), "transcription": "hello"}
+    values = preprocessing.prepare_dataset(row, processor)["input_values"]
+    assert values.shape == (16_000,)
+    assert abs(values.mean()) < 1e-4
+    assert abs(values.var() - 1) < 1e-3
+
+
+def test_a_quiet_caller_looks_like_a_loud_one(processor):
+    waveform = np.sin(np.arange(16_000) / 10)
+    loud, quiet = (
+        preprocessing.prepare_dataset({"audio": clip(level * waveform), "transcription": "hello"}, processor)
+        for level in (0.8, 0.08)
+    )
+    np.testing.assert_allclose(loud["input_values"], quiet["input_values"], atol=1e-3)
+
+
+def test_silence_gives_numbers(processor):
+    row = {"audio": clip(np.zeros(16_000)), "transcription": "hello"}
+    np.testing.assert_array_equal(preprocessing.prepare_dataset(row, processor)["input_values"], np.zeros(16_000))
+
+
+@pytest.mark.parametrize("text", ["", " ", "404", "¿?", "مرحبا"])
+def test_a_text_without_a_character_of_the_vocabulary_is_refused(processor, text):
+    with pytest.raises(AsrError) as caught:
+        preprocessing.prepare_dataset({"audio": clip(np.zeros(1_600)), "transcription": text}, processor)
+    assert str(caught.value).startswith(f"{text!r} has no character of the vocabulary: ")
+
+
+def test_audio_that_cannot_be_read_is_named(processor):
+    row = {"audio": {"bytes": b"no sound", "path": "corpus/notes.wav"}, "transcription": "hello"}
+    with pytest.raises(AsrError, match=r"corpus/notes\.wav"):
+        preprocessing.prepare_dataset(row, processor)
+
+
+# All rows
+
+
+def test_prepared_rows_are_those_of_prepare_dataset(processor, rows):
+    prepared = preprocessing.prepare(rows, processor)
+    assert len(prepared) == len(rows)
+    expected = [preprocessing.prepare_dataset(rows[index], processor) for index in (0, 1, 335)]
+    for found, row in zip((prepared[0], prepared[1], prepared[335]), expected, strict=True):
+        np.testing.assert_array_equal(found["input_values"], row["input_values"])
+        assert found["labels"] == row["labels"]
+    batch = prepared[0:2]
+    assert [len(values) for values in batch["input_values"]] == [len(row["input_values"]) for row in expected[:2]]
+    assert batch["labels"] == [row["labels"] for row in expected[:2]]
+
+
+def test_nothing_is_prepared_until_a_row_is_asked_for(processor):
+    good, bad = clip(np.zeros(1_600)), {"bytes": b"no sound", "path": "bad.wav"}
+    rows = Dataset.from_dict({"audio": [good, bad], "transcription": ["hello", "hello"], "intent_class": [1, 2]})
+    prepared = preprocessing.prepare(rows, processor)  # the bad row is not looked at
+    assert sorted(prepared[0]) == ["input_values", "labels"]
+    with pytest.raises(AsrError, match=r"bad\.wav"):
+        prepared[1]
+    assert rows[1]["intent_class"] == 2, "the rows themselves stay as they were"
+
+
+def test_nothing_is_written(processor, rows, monkeypatch, tmp_path):
+    monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path)
+    prepared = preprocessing.prepare(rows, processor)
+    prepared[:3]
+    assert prepared.cache_files == rows.cache_files
+    assert list(tmp_path.iterdir()) == []
