@@ -149,7 +149,7 @@ def test_a_model_in_half_precision_is_read_in_full(tmp_path):
 
 
 def test_a_file_that_is_missing_or_no_sound(reader, tmp_path):
-    with pytest.raises(AsrError, match="There is no file 'nowhere.wav'"):
+    with pytest.raises(AsrError, match=r"There is no file 'nowhere\.wav'"):
         reader.transcribe("nowhere.wav")
     (tmp_path / "notes.wav").write_text("Dear bank,")
     with pytest.raises(AsrError, match=r"notes\.wav' is not a sound file that can be read"):
@@ -157,7 +157,7 @@ def test_a_file_that_is_missing_or_no_sound(reader, tmp_path):
 
 
 def test_a_folder_that_is_missing(tmp_path):
-    with pytest.raises(AsrError, match="There is no checkpoint in '.*nowhere'"):
+    with pytest.raises(AsrError, match=r"There is no checkpoint in '.*nowhere'"):
         load_recogniser(tmp_path / "nowhere")
 
 

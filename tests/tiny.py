@@ -1,4 +1,4 @@
-"""A Wav2Vec2 of a few thousand parameters and a few seconds of sound, for tests that train and transcribe in moments."""
+"""A Wav2Vec2 of a few thousand parameters and a few seconds of sound: tests train and transcribe in moments."""
 
 import csv
 import io
