@@ -25,7 +25,7 @@ import soundfile
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from demo_sentences import SENTENCES
-from speech import HELD_OUT_VOICES, TELEPHONE_RATE, Voice, synthesise, telephone
+from speech import HELD_OUT_VOICES, TELEPHONE_RATE, Voice, synthesise, telephone, trim
 
 CORPUS = Path(__file__).resolve().parents[1] / "asr_helpers" / "demo" / "corpus"
 LOCALE = "en-US"
@@ -99,20 +99,6 @@ def plan() -> list[Row]:
         speakers = [intent for intent in intents if turn < len(by_intent[intent])]
         drawn += [(intent, *by_intent[intent][turn]) for intent in rng.sample(speakers, len(speakers))]
     return [Row(index, *fields) for index, fields in enumerate(drawn)]
-
-
-def trim(waveform: np.ndarray, sampling_rate: int, before: float, after: float) -> np.ndarray:
-    """Cuts or pads a waveform so that its speech starts `before` s after its start and stops `after` s before its end.
-
-    Speech is what lies between the first and the last 10 ms frame within 40 dB of the loudest one.
-    """
-    frame = sampling_rate // 100
-    frames = waveform[: len(waveform) // frame * frame].reshape(-1, frame)  # (num_frames, frame)
-    loudness = np.sqrt(np.mean(frames**2, axis=1))
-    loud = np.flatnonzero(loudness > loudness.max() / 100)
-    quiet = (round(before * sampling_rate), round(after * sampling_rate))
-    padded = np.pad(waveform, quiet)
-    return padded[loud[0] * frame : (loud[-1] + 1) * frame + sum(quiet)]
 
 
 def speak(row: Row) -> np.ndarray:

@@ -81,6 +81,20 @@ def synthesise(text: str, voice: Voice) -> tuple[np.ndarray, int]:
             return soundfile.read(io.BytesIO(file.read()), dtype="float32")
 
 
+def trim(waveform: np.ndarray, sampling_rate: int, before: float, after: float) -> np.ndarray:
+    """Cuts or pads a waveform so that its speech starts `before` s after its start and stops `after` s before its end.
+
+    Speech is what lies between the first and the last 10 ms frame within 40 dB of the loudest one.
+    """
+    frame = sampling_rate // 100
+    frames = waveform[: len(waveform) // frame * frame].reshape(-1, frame)  # (num_frames, frame)
+    loudness = np.sqrt(np.mean(frames**2, axis=1))
+    loud = np.flatnonzero(loudness > loudness.max() / 100)
+    quiet = (round(before * sampling_rate), round(after * sampling_rate))
+    padded = np.pad(waveform, quiet)
+    return padded[loud[0] * frame : (loud[-1] + 1) * frame + sum(quiet)]
+
+
 def telephone(
     waveform: np.ndarray, sampling_rate: int, rng: np.random.Generator, snr: float = 25.0, level: float = -26.0
 ) -> np.ndarray:
