@@ -312,12 +312,12 @@ def plot_words(words: Sequence["Word"], waveform: np.ndarray, sampling_rate: int
     figure, (top, bottom) = _figure(2, 3.2, sharex=True, height_ratios=[1, 1.2])
     for number, word in enumerate(words):
         y = -(number % 3)  # staggered: CTC gives long words short spans
-        top.axvspan(word.start, word.end, color=BLUE, alpha=0.1 + 0.6 * word.confidence, linewidth=0)
-        bottom.axvspan(word.start, word.end, color=BLUE, alpha=0.1 + 0.6 * word.confidence, linewidth=0)
+        for axes in (top, bottom):
+            axes.axvspan(word.start, word.end, color=SKY, alpha=0.1 + 0.7 * word.confidence, linewidth=0)
         centre = (word.start + word.end) / 2
         top.text(centre, y, word.text, ha="center", va="center", fontsize=9, family="monospace", parse_math=False)
-        top.text(centre, y - 0.42, f"{word.confidence:.0%}", ha="center", va="center", fontsize=7, color=GREY)
+        top.text(centre, y - 0.42, f"{word.confidence:.0%}", ha="center", va="center", fontsize=7)
     top.set(ylim=(-2.8, 0.6), yticks=[])
-    bottom.plot(np.arange(len(waveform)) / sampling_rate, waveform, color=GREY, linewidth=0.6)
+    bottom.plot(np.arange(len(waveform)) / sampling_rate, waveform, color=BLUE, linewidth=0.6)
     bottom.set(xlabel="time (s)", ylabel="amplitude", xlim=(0, len(waveform) / sampling_rate))
     return figure
