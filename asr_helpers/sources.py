@@ -75,8 +75,10 @@ _DEMO = Source(
     locale="en-US",
     checkpoint=str(DEMO / "checkpoint"),
     fine_tuned=str(DEMO / "fine_tuned"),
-    recipe=Recipe(learning_rate=1e-3, head_learning_rate=2e-2, num_train_epochs=20),
+    recipe=Recipe(learning_rate=2e-4, head_learning_rate=1e-2, num_train_epochs=10),
 )
+# Recordings of one's own are further from what the demo checkpoint has heard: its encoder has more to learn.
+_OWN_RECIPE = Recipe(learning_rate=1e-3, head_learning_rate=2e-2, num_train_epochs=20)
 _HUB = Source(
     name="hub",
     dataset="PolyAI/minds14",
@@ -113,4 +115,4 @@ def source(data: str | os.PathLike | None = None, locale: str | None = None) -> 
         raise AsrError(f"Unknown source {data!r}: use 'demo', 'hub', or a folder with a metadata.csv.")
     if locale:
         raise AsrError(f"A folder has no locales: leave out {locale!r}.")
-    return replace(_DEMO, name=data, dataset=data, locale=None)
+    return replace(_DEMO, name=data, dataset=data, locale=None, recipe=_OWN_RECIPE)
