@@ -69,7 +69,8 @@ def test_the_demo_names_the_locales_it_has():
 def test_a_folder_becomes_a_source_with_the_demo_checkpoint(tmp_path, form):
     mine = source(form(tmp_path))
     assert (mine.name, mine.dataset, mine.locale, mine.dataset_revision) == (str(tmp_path), str(tmp_path), None, None)
-    assert (mine.checkpoint, mine.recipe) == (source("demo").checkpoint, source("demo").recipe)
+    assert mine.checkpoint == source("demo").checkpoint
+    assert mine.recipe.learning_rate > source("demo").recipe.learning_rate, "its sound is further from what was heard"
 
 
 def test_a_folder_has_no_locales(tmp_path):
