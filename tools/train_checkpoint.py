@@ -219,7 +219,8 @@ claim about human speech.
   rate {rate}, {warmup} steps of warm-up, then falling in a line to 0; batches of {batch} s on each core;
   bfloat16; {train_hours:.1f} hours of work. The script grew while these weights were made: rounds 1 to 5 took
   one batch of 64 s a step, round 12 passed over its clips three times, and rounds 1 to 18 kept each engine's
-  own silence around a text.
+  own silence around a text. The number of rounds, and so the fall of the rate, was replanned on the way; the hours
+  made afresh in rounds 1 to 4 are estimated from the others.
 
 It has heard no sentence of the demo corpus and none of its six held-out voices ({held_out}).
 `tests/test_corpus.py` draws everything it heard from the seed, and looks.
@@ -353,7 +354,7 @@ def main() -> None:
                 seconds += sum(spent for _, spent in results)
             done["rounds"] += 1
             done["audio_hours"] += seconds / 3600
-            done["unique_hours"] = done.get("unique_hours", 0.0) + unique / 3600
+            done["unique_hours"] += unique / 3600
             entry = {"round": done["rounds"], "steps": done["steps"], "loss": torch.stack(losses[-100:]).mean().item()}
             if done["rounds"] % 4 == 0 or done["rounds"] == args.rounds:
                 for name, clips in development.items():
