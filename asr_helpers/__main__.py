@@ -23,20 +23,6 @@ def _write_json(path: str | Path | None, result: Any) -> None:
         Path(path).write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")
 
 
-def _score(recogniser, rows):
-    """Scores, and each row's normalised reference and hypothesis."""
-    from . import evaluation
-    from .preprocessing import normalise_text, vocabulary
-
-    characters = vocabulary(recogniser.processor)
-    pairs = []
-    for row in rows:
-        reference = normalise_text(row["transcription"], characters).text
-        pairs.append({"reference": reference, "hypothesis": recogniser.transcribe(row["audio"]).text})
-    scores = evaluation.score([pair["reference"] for pair in pairs], [pair["hypothesis"] for pair in pairs])
-    return scores, pairs
-
-
 def train(args: argparse.Namespace) -> None:
     """Fine-tunes a checkpoint on DATA."""
     from dataclasses import replace
@@ -69,14 +55,14 @@ def train(args: argparse.Namespace) -> None:
 
 def evaluate(args: argparse.Namespace) -> None:
     """Scores a recogniser on DATA."""
-    from . import loading
+    from . import evaluation, loading
     from .inference import load_recogniser
 
     recogniser = load_recogniser(args.model or args.source.recogniser)
     splits = loading.load_splits(args.source)
     if args.split not in splits:
         raise AsrError(f"There is no split {args.split!r}: use {', '.join(splits)}.")
-    scores, pairs = _score(recogniser, splits[args.split])
+    scores, pairs = evaluation.evaluate(recogniser, splits[args.split])
     if args.transcripts:
         for pair in pairs:
             print(f"REF {pair['reference']}\nHYP {pair['hypothesis']}\n")
@@ -105,7 +91,7 @@ def transcribe(args: argparse.Namespace) -> None:
 
 def demo(args: argparse.Namespace) -> None:
     """Runs the series end to end: every notebook where they are at hand, else the training alone."""
-    from . import loading, training
+    from . import evaluation, loading, training
     from .inference import Recogniser, load_recogniser
     from .preprocessing import load_processor
     from .sources import source
@@ -123,8 +109,8 @@ def demo(args: argparse.Namespace) -> None:
         training.fine_tune(the_demo, splits["train"], splits["validation"], processor, the_demo.output_dir)
 
     fresh = Recogniser(training.build_model(the_demo.checkpoint, processor).eval(), processor)
-    before, _ = _score(fresh, splits["test"])
-    after, pairs = _score(load_recogniser(the_demo.output_dir), splits["test"])
+    before, _ = evaluation.evaluate(fresh, splits["test"])
+    after, pairs = evaluation.evaluate(load_recogniser(the_demo.output_dir), splits["test"])
     result = {
         "wer_before": before.wer,
         "wer_after": after.wer,

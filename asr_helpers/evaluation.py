@@ -7,17 +7,20 @@ alone) and insertions (I: in the hypothesis alone). The word error rate is
 and alignment are jiwer's.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from . import AsrError
+from .preprocessing import normalise_text, vocabulary
 
 if TYPE_CHECKING:
     import torch
     from transformers import EvalPrediction, ProcessorMixin
+
+    from .inference import Recogniser
 
 RESAMPLES = 1_000
 
@@ -154,6 +157,30 @@ def score(references: Sequence[str], hypotheses: Sequence[str], seed: int = 0) -
         interval=tuple(np.quantile(rates, [0.025, 0.975]).tolist()),
         utterances=len(counts),
     )
+
+
+def evaluate(recogniser: "Recogniser", rows: Iterable[dict[str, Any]]) -> tuple[Scores, list[dict[str, str]]]:
+    """Has a recogniser write down rows and scores it against their transcriptions, normalised as for its training.
+
+    Args:
+        recogniser: hears the rows one by one.
+        rows: each with `audio`, undecoded, and `transcription`, as `load_splits` gives them.
+
+    Returns:
+        The scores, and each row's `reference` and `hypothesis`.
+
+    Raises:
+        AsrError: there is no row, or one cannot be read or has no text to score.
+    """
+    characters = vocabulary(recogniser.processor)
+    transcripts = [
+        {
+            "reference": normalise_text(row["transcription"], characters).text,
+            "hypothesis": recogniser.transcribe(row["audio"]).text,
+        }
+        for row in rows
+    ]
+    return score(*([row[side] for row in transcripts] for side in ("reference", "hypothesis"))), transcripts
 
 
 def align(reference: str, hypothesis: str) -> list[AlignedWord]:

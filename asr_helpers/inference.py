@@ -26,7 +26,7 @@ class Word:
     Attributes:
         text: the word.
         start, end: s.
-        confidence: the geometric mean of its characters' probabilities, 0 to 1.
+        confidence: the geometric mean of its tokens' probabilities over the frames that are not blank, 0 to 1.
     """
 
     text: str

@@ -5,15 +5,18 @@
 It is what 00, 06 and `asr-helpers transcribe` speak with until a reader has trained.
 """
 
-import json
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 
 from asr_helpers import evaluation, loading, training
 from asr_helpers.inference import load_recogniser
-from asr_helpers.preprocessing import load_processor, normalise_text, vocabulary
+from asr_helpers.preprocessing import load_processor
 from asr_helpers.sources import source
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from train_checkpoint import save_half
 
 CARD = """---
 library_name: transformers
@@ -51,20 +54,13 @@ def main() -> None:
         )
         recogniser = load_recogniser(folder)
     shutil.rmtree(target, ignore_errors=True)
-    recogniser.model.half().save_pretrained(target)
+    save_half(recogniser.model, target)
     recogniser.processor.save_pretrained(target)
-    (target / "model.safetensors").chmod(0o644)
-    # Stored in half precision, computed with in full.
-    config = json.loads((target / "config.json").read_text())
-    config["dtype"] = "float32"
-    (target / "config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
 
     recogniser = load_recogniser(target)
-    characters = vocabulary(recogniser.processor)
     lines = {}
     for name in ("validation", "test"):
-        references = [normalise_text(text, characters).text for text in splits[name]["transcription"]]
-        scores = evaluation.score(references, [recogniser.transcribe(clip).text for clip in splits[name]["audio"]])
+        scores, _ = evaluation.evaluate(recogniser, splits[name])
         lines[name] = f"{scores.utterances} | {scores.wer:.3f} | {scores.interval[0]:.3f} to {scores.interval[1]:.3f}"
         print(name, scores)
     card = CARD.format(num_train=len(splits["train"]), seconds=result.seconds, before=result.wer_before, **lines)

@@ -25,20 +25,23 @@ import numpy as np
 import soxr
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from pretraining_sentences import sentence
+from pretraining_sentences import call, sentence
 from speech import HELD_OUT_VOICES, TELEPHONE_RATE, Voice, synthesise, telephone, trim
 
 SAMPLING_RATE = 16_000
 CLIPS_PER_ROUND = 3_072
 PASSES = 2
 FINISHING_FROM = 12 * CLIPS_PER_ROUND
+CALLS_FROM = 27 * CLIPS_PER_ROUND
 DEVELOPMENT_CLIPS = range(FINISHING_FROM, FINISHING_FROM + 96)  # of other seeds
-SECONDS_PER_BATCH = 40  # of padded audio; on a CPU each core takes a batch, and a step averages their gradients
+SECONDS_PER_BATCH = 24  # of padded audio; on a CPU each core takes a batch, and a step averages their gradients
 # Batches are padded to 32, 64, 96 … frames: a few shapes that come again and again, which the
 # CPU's convolutions run half again as fast as shapes that are always new.
 FRAMES_STEP = 32
 PEAK_RATE = 1.5e-3
 WARMUP_STEPS = 300
+# Training on from a published encoder: a fresh head catches up while the encoder stands still, then both go on.
+HEAD_STEPS, HEAD_RATE, SECOND_PEAK_RATE = 150, 1e-2, 8e-4
 SEED = 20261120
 
 # espeak-ng 1.51's variants, without those of the demo corpus's test rows, without the ones below
@@ -61,7 +64,28 @@ PLAIN_VARIANTS = tuple(variant for variant in VARIANTS if variant not in ODD_VAR
 ACCENTS = ("en-us", "en-us", "en-us", "en-us-nyc", "en", "en-gb-x-rp", "en-gb-scotland", "en-gb-x-gbclan",
            "en-gb-x-gbcwmd", "en-029")  # fmt: skip
 FLITE = {"slt": 170, "awb": 120, "kal": 105, "kal16": 105}  # voice: mean fundamental frequency, Hz
-FLITE_SHARE = 0.25
+
+
+class Stage(NamedTuple):
+    """What a stretch of the training is made of: ranges are drawn from evenly, lists element by element."""
+
+    calls: float  # share of sentences from `call`
+    bank: float  # of the others, share of `sentence`'s own that are spoken to a bank
+    stretch: tuple[float, float]
+    speed: tuple[float, float]  # words a minute
+    flite: float  # share of clips
+    flite_voices: tuple[str, ...]
+    variants: tuple[str, ...]
+    accents: tuple[str, ...]
+    snr: float  # dB, up to 40
+
+
+STAGES = (
+    Stage(0, 0, (0.85, 1.18), (120, 195), 0.25, tuple(FLITE), VARIANTS, ACCENTS, 8),
+    Stage(0, 0.5, (0.91, 1.11), (125, 190), 0.25, tuple(FLITE), PLAIN_VARIANTS, ACCENTS, 16),
+    Stage(0.75, 0.5, (0.93, 1.08), (130, 180), 0.3, ("slt", "slt", "awb", "awb", "kal", "kal16"), PLAIN_VARIANTS,
+          (*ACCENTS, "en-gb-scotland", "en-029"), 16),
+)  # fmt: skip
 
 
 class Clip(NamedTuple):
@@ -73,33 +97,27 @@ class Clip(NamedTuple):
     snr: float  # dB
 
 
-def clip(seed: int, index: int, variants: tuple[str, ...] | None = None, flite: float = FLITE_SHARE) -> Clip:
+def clip(seed: int, index: int, variants: tuple[str, ...] | None = None, flite: float | None = None) -> Clip:
     """The recipe of training clip `index`: no sound is made yet.
 
     The first clips are the hardest: every variant, loud noise, strong stretching. From FINISHING_FROM on
-    they are nearer to what the demo corpus asks for.
+    they are nearer to what the demo corpus asks for, and from CALLS_FROM on three in four are calls to a bank.
     """
     rng = random.Random(f"{seed} {index}")
-    finishing = index >= FINISHING_FROM
-    text = sentence(rng, bank=0.5) if finishing else sentence(rng)
-    stretch = rng.uniform(0.91, 1.11) if finishing else rng.uniform(0.85, 1.18)
-    speed = rng.uniform(125, 190) if finishing else rng.uniform(120, 195)
-    if rng.random() < flite:
-        variant = rng.choice(list(FLITE))
+    stage = STAGES[(index >= FINISHING_FROM) + (index >= CALLS_FROM)]
+    called = stage.calls and rng.random() < stage.calls
+    text = call(rng) if called else sentence(rng, bank=stage.bank)
+    stretch = rng.uniform(*stage.stretch)
+    speed = rng.uniform(*stage.speed)
+    if rng.random() < (stage.flite if flite is None else flite):
+        variant = rng.choice(stage.flite_voices)
         pitch = round(FLITE[variant] * rng.uniform(0.75, 1.35))
         voice = Voice(f"flite-{variant}", "flite", "", "", variant, pitch, round(speed * stretch))
     else:
-        variant = rng.choice(variants or (PLAIN_VARIANTS if finishing else VARIANTS))
-        voice = Voice(
-            f"espeak-{variant}",
-            "espeak-ng",
-            "",
-            rng.choice(ACCENTS),
-            variant,
-            rng.randint(20, 80),
-            round(speed * stretch),
-        )
-    return Clip(text, voice, stretch, rng.uniform(16, 40) if finishing else rng.uniform(8, 40))
+        variant = rng.choice(variants or stage.variants)
+        accent, pitch = rng.choice(stage.accents), rng.randint(20, 80)
+        voice = Voice(f"espeak-{variant}", "espeak-ng", "", accent, variant, pitch, round(speed * stretch))
+    return Clip(text, voice, stretch, rng.uniform(stage.snr, 40))
 
 
 def heard(seed: int, num_clips: int) -> tuple[set[str], set[str]]:
@@ -187,6 +205,15 @@ def processor():
     return Wav2Vec2Processor(feature_extractor=extractor, tokenizer=tokenizer)
 
 
+def save_half(model, folder: Path) -> None:
+    """Saves a model with its weights in half precision, to be computed with in full: its config says float32."""
+    model.half().cpu().save_pretrained(folder)
+    (folder / "model.safetensors").chmod(0o644)
+    config = json.loads((folder / "config.json").read_text())
+    config["dtype"] = "float32"
+    (folder / "config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
+
+
 CARD = """---
 library_name: transformers
 license: apache-2.0
@@ -209,18 +236,25 @@ claim about human speech.
 - **Speech**: {num_clips:,} clips made afresh, {unique_hours:.0f} hours, each heard {passes} times:
   {audio_hours:.0f} hours of padded audio in {steps:,} steps.
 - **Sentences**: a grammar of everyday English, `tools/pretraining_sentences.py`; one in six is a run of
-  unrelated words; after round 12 half of them are spoken to a bank.
+  unrelated words; after round {second} half of them are spoken to a bank. After round {third} three in four are
+  calls to a bank from a larger grammar, in the words of the demo corpus's training rows and as many others.
 - **Voices**: {variants} espeak-ng variants in 9 accents, pitches 20 to 80, 120 to 195 words a minute; flite's slt,
   awb, kal and kal16 for a quarter of the clips, with other pitches. Every clip is resampled by a factor of
-  0.85 to 1.18: a longer or shorter vocal tract. After round 12, {plain} variants and 0.91 to 1.11.
+  0.85 to 1.18: a longer or shorter vocal tract. After round {second}, {plain} variants and 0.91 to 1.11. After round
+  {third}, 0.93 to 1.08, 130 to 180 words a minute, twice the Scottish and Caribbean accents, and flite for three
+  clips in ten, mostly slt and awb.
 - **Silence** before and after a text: 0.02 to 0.5 s each.
-- **Line**: 8 kHz, 300 to 3,400 Hz, mu-law, hiss and hum at 8 to 40 dB signal-to-noise ratio, then 16 to 40.
+- **Line**: 8 kHz, 300 to 3,400 Hz, mu-law, hiss and hum at 8 to 40 dB signal-to-noise ratio; after round {second},
+  16 to 40.
 - **Training**: supervised CTC, not wav2vec 2.0's own pre-training, on wav2vec2-base's 32 characters; AdamW, peak
-  rate {rate}, {warmup} steps of warm-up, then falling in a line to 0; batches of {batch} s on each core;
-  bfloat16; {train_hours:.1f} hours of work. The script grew while these weights were made: rounds 1 to 5 took
-  one batch of 64 s a step, round 12 passed over its clips three times, and rounds 1 to 18 kept each engine's
-  own silence around a text. The number of rounds, and so the fall of the rate, was replanned on the way; the hours
-  made afresh in rounds 1 to 4 are estimated from the others.
+  rate {rate}, {warmup} steps of warm-up, then falling in a line to 0; {train_hours:.1f} hours of work. After round
+  {third} with a fresh head, the convolutions kept as they were, and a second peak rate of {second_rate}; batches of
+  {batch} s on each core, in float32.
+
+The script grew while these weights were made. Rounds 1 to {third} took batches of 40 s, in bfloat16; rounds 1 to 5 one
+batch of 64 s a step; round 12 passed over its clips three times; rounds 1 to 18 kept each engine's own silence
+around a text. The number of rounds, and so the fall of the rate, was replanned on the way; the hours made afresh in
+rounds 1 to 4 are estimated from the others.
 
 It has heard no sentence of the demo corpus and none of its six held-out voices ({held_out}).
 `tests/test_corpus.py` draws everything it heard from the seed, and looks.
@@ -242,6 +276,7 @@ def card(recipe: dict) -> str:
     last = recipe["history"][-1]
     return CARD.format(
         **recipe, variants=len(VARIANTS), plain=len(PLAIN_VARIANTS), rate=PEAK_RATE, warmup=WARMUP_STEPS,
+        second=FINISHING_FROM // CLIPS_PER_ROUND, third=CALLS_FROM // CLIPS_PER_ROUND, second_rate=SECOND_PEAK_RATE,
         batch=SECONDS_PER_BATCH, train_hours=recipe["train_seconds"] / 3600,
         held_out=", ".join(voice.name for voice in HELD_OUT_VOICES),
         table="\n".join(
@@ -257,9 +292,13 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("outputs/checkpoint-training"))
     parser.add_argument("--rounds", type=int, default=27)
     parser.add_argument("--seed", type=int, default=SEED)
+    parser.add_argument("--encoder", type=Path, help="train on from this checkpoint, where --work holds no state")
     args = parser.parse_args()
 
     import torch
+
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+    from asr_helpers.training import has_bf16
 
     torch.manual_seed(args.seed)
     device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -273,15 +312,24 @@ def main() -> None:
     for replica in models[1:]:
         for theirs, ours in zip(replica.parameters(), model.parameters(), strict=True):
             theirs.data = ours.data
-    optimizer = torch.optim.AdamW(model.parameters(), PEAK_RATE, betas=(0.9, 0.98), weight_decay=0.01, fused=True)
+    groups = [{"params": list(part.parameters())} for part in (model.wav2vec2, model.lm_head)]
+    optimizer = torch.optim.AdamW(groups, PEAK_RATE, betas=(0.9, 0.98), weight_decay=0.01, fused=True)
     done = {"rounds": 0, "steps": 0, "train_seconds": 0.0, "audio_hours": 0.0, "unique_hours": 0.0, "history": []}
+    began = {"rounds": 0, "steps": 0}  # where this head's training began
     args.work.mkdir(parents=True, exist_ok=True)
     state_file = args.work / "state.pt"
     if state_file.exists():
         state = torch.load(state_file, map_location=device, weights_only=True)
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
-        done = state["done"]
+        done, began = state["done"], state["began"]
+    elif args.encoder:
+        from safetensors.torch import load_file
+
+        model.wav2vec2.load_state_dict(load_file(args.encoder / "model.safetensors"))
+        recipe = json.loads((args.encoder / "training.json").read_text())
+        done = {key: recipe[key] for key in done}
+        began = {key: done[key] for key in began}
 
     def collate(batch):
         longest = padded_length(max(len(waveform) for waveform, _ in batch))
@@ -293,10 +341,23 @@ def main() -> None:
         labels = torch.nn.utils.rnn.pad_sequence(labels, batch_first=True, padding_value=-100)  # (B, L)
         return values.to(device), labels.to(device)
 
-    def backward(replica, batch):
-        values, labels = collate(batch)
-        with torch.autocast(device, torch.bfloat16):
-            loss = replica(values, labels=labels).loss
+    convolved = {}  # a batch's number: what the frozen convolutions make of it
+    frozen = False
+
+    def backward(replica, number):
+        values, labels = collate(groups[number])
+        with torch.autocast(device, torch.bfloat16, enabled=has_bf16()):
+            if frozen and number not in convolved:
+                with torch.no_grad():
+                    convolved[number] = replica.wav2vec2.feature_extractor(values)
+            features = convolved[number] if frozen else replica.wav2vec2.feature_extractor(values)  # (B, C, T)
+            hidden, _ = replica.wav2vec2.feature_projection(features.transpose(1, 2))
+            logits = replica.lm_head(replica.wav2vec2.encoder(hidden).last_hidden_state)  # (B, T, V)
+        spoken = labels >= 0
+        loss = torch.nn.functional.ctc_loss(
+            logits.float().log_softmax(-1).transpose(0, 1), labels[spoken], torch.full((len(labels),), logits.shape[1]),
+            spoken.sum(-1), blank=replica.config.pad_token_id, zero_infinity=True,
+        )  # fmt: skip
         (loss / len(models)).backward()
         return loss.detach(), values.numel() / SAMPLING_RATE
 
@@ -305,7 +366,7 @@ def main() -> None:
 
         model.eval()
         references, hypotheses = [], []
-        with torch.no_grad(), torch.autocast(device, torch.bfloat16):
+        with torch.no_grad(), torch.autocast(device, torch.bfloat16, enabled=has_bf16()):
             for batch in batches(clips):
                 ids = model(collate(batch)[0]).logits.argmax(-1)
                 references += [text.upper() for _, text in batch]
@@ -335,17 +396,28 @@ def main() -> None:
             if done["rounds"] + 1 < args.rounds:
                 coming = start(done["rounds"] + 1)
             rng, losses, seconds = random.Random(f"{args.seed} {done['rounds']}"), [], 0.0
-            order = [group for _ in range(PASSES) for group in rng.sample(groups, len(groups))]
+            # By now the convolutions have learnt their part: they stay as they are, and a clip goes
+            # through them once for all its passes.
+            frozen = done["rounds"] * CLIPS_PER_ROUND >= CALLS_FROM
+            if frozen:
+                for replica in models:
+                    replica.freeze_feature_encoder()
+            convolved.clear()
+            order = [number for _ in range(PASSES) for number in rng.sample(range(len(groups)), len(groups))]
             for first in range(0, len(order) - len(models) + 1, len(models)):
-                share = (done["rounds"] + first / len(order)) / args.rounds
-                rate = PEAK_RATE * min(1, (done["steps"] + 1) / WARMUP_STEPS) * max(0.01, 1 - share)
-                for parameters in optimizer.param_groups:
-                    parameters["lr"] = rate
+                share = (done["rounds"] + first / len(order) - began["rounds"]) / (args.rounds - began["rounds"])
+                rate = SECOND_PEAK_RATE if began["rounds"] else PEAK_RATE
+                rate *= min(1, (done["steps"] + 1) / WARMUP_STEPS) * max(0.01, 1 - share)
+                encoder_group, head_group = optimizer.param_groups
+                encoder_group["lr"] = head_group["lr"] = rate
+                if began["steps"] and done["steps"] < began["steps"] + HEAD_STEPS:
+                    encoder_group["lr"], head_group["lr"] = 0.0, HEAD_RATE
                 results = list(threads.map(backward, models, order[first : first + len(models)]))
                 for replica in models[1:]:
                     for theirs, ours in zip(replica.parameters(), model.parameters(), strict=True):
-                        ours.grad += theirs.grad
-                        theirs.grad = None
+                        if theirs.grad is not None:
+                            ours.grad += theirs.grad
+                            theirs.grad = None
                 torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
                 optimizer.step()
                 optimizer.zero_grad()
@@ -361,28 +433,23 @@ def main() -> None:
                     entry[f"wer, {name}"], entry[f"cer, {name}"] = error_rates(clips)
             done["train_seconds"] += time.perf_counter() - started
             done["history"].append(entry)
-            state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "done": done}
+            state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "done": done, "began": began}
             torch.save(state, state_file.with_suffix(".partial"))
             os.replace(state_file.with_suffix(".partial"), state_file)
             shown = {key: round(value, 3) if isinstance(value, float) else value for key, value in entry.items()}
             spent = time.perf_counter() - started
             print(f"{shown} hours {done['audio_hours']:.1f}, waited {waited:.0f} s, round {spent:.0f} s", flush=True)
 
-    encoder = model.wav2vec2.half().cpu()
+    encoder = model.wav2vec2
     encoder.config.architectures = ["Wav2Vec2Model"]
-    encoder.save_pretrained(args.output_dir)
+    save_half(encoder, args.output_dir)
     tools.save_pretrained(args.output_dir)
-    # The weights are stored in half precision; a reader's model is to train in full.
-    config = json.loads((args.output_dir / "config.json").read_text())
-    config["dtype"] = "float32"
-    (args.output_dir / "config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
     recipe = {
         "seed": args.seed, "num_clips": args.rounds * CLIPS_PER_ROUND, "passes": PASSES, "device": device,
         "cores": os.cpu_count(), "parameters": sum(p.numel() for p in encoder.parameters()),
         "held_out_voices": [voice.name for voice in HELD_OUT_VOICES], **done,
     }  # fmt: skip
     (args.output_dir / "README.md").write_text(card(recipe))
-    (args.output_dir / "model.safetensors").chmod(0o644)
     (args.output_dir / "training.json").write_text(json.dumps(recipe, indent=1) + "\n")
 
 
