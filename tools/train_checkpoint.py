@@ -374,7 +374,7 @@ def main() -> None:
         model.train()
         return jiwer.wer(references, hypotheses), jiwer.cer(references, hypotheses)
 
-    speakers = ProcessPoolExecutor(max_workers=max(1, os.cpu_count() - 1), initializer=_speak_politely)
+    speakers = ProcessPoolExecutor(initializer=_speak_politely)
     with speakers as pool, ThreadPoolExecutor(len(models)) as threads:
         development = {
             "known voices": finish_round(start_round(pool, args.seed + 1, DEVELOPMENT_CLIPS)),
