@@ -83,5 +83,6 @@ def batch_view(rows: Sequence[Mapping[str, Any]], processor: "ProcessorMixin") -
     shuffle.on_click(show_another)
     return View(
         [ipywidgets.HBox([size, number]), ipywidgets.HBox([strategy, shuffle]), shares, shown],
+        css="asr-batch-view",
         size=size, strategy=strategy, number=number, shuffle=shuffle, shown=shown, shares=shares,
     )  # fmt: skip

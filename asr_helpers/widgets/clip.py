@@ -31,6 +31,7 @@ def clip_view(rows: Sequence[Mapping[str, Any]]) -> View:
     message, shown, player, measured = (ipywidgets.HTML() for _ in range(4))
     view = View(
         [chooser, rate, message, shown, span, player, measured],
+        css="asr-clip-view",
         chooser=chooser, rate=rate, span=span, message=message, shown=shown, player=player, measured=measured,
     )  # fmt: skip
     clip: dict[str, Any] = {}

@@ -100,6 +100,7 @@ def emission_view(recogniser: "Recogniser", rows: Sequence[Mapping[str, Any]]) -
     show_clip()
     return View(
         [row, message, shown, ipywidgets.HBox([play, frame]), strip, word, player],
+        css="asr-emission-view",
         row=row, frame=frame, play=play, word=word, link=link,
         shown=shown, strip=strip, player=player, message=message,
     )  # fmt: skip

@@ -155,6 +155,7 @@ def errors_view(
     beside = ipywidgets.VBox([group, by_group], layout={"width": "58%", "padding": "0 0 0 12px"})
     return View(
         [summary, chooser.filters, ipywidgets.HBox([left, right]), ipywidgets.HBox([below, beside])],
+        css="asr-errors-view",
         chooser=chooser, kind=kind, sort=sort, confusion=confusion, group=group, hypothesis=hypothesis,
         summary=summary, detail=detail, player=player, edited=edited, by_group=by_group, message=message,
     )  # fmt: skip

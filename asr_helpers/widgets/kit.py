@@ -40,11 +40,14 @@ class View(ipywidgets.VBox):
 
     Args:
         children: from top to bottom.
+        css: a class to find the box by in a page.
         parts: by name.
     """
 
-    def __init__(self, children: Sequence[ipywidgets.Widget] = (), **parts: Any):
+    def __init__(self, children: Sequence[ipywidgets.Widget] = (), css: str = "", **parts: Any):
         super().__init__(children, layout=FULL)
+        if css:
+            self.add_class(css)
         vars(self).update(parts)
 
     def __repr__(self) -> str:

@@ -61,7 +61,9 @@ def vocabulary_view(processor: "ProcessorMixin", content: str = "") -> View:
 
     show()
     written.observe(show, "value")
-    return View([written, message, shown], written=written, shown=shown, message=message)
+    return View(
+        [written, message, shown], css="asr-vocabulary-view", written=written, shown=shown, message=message
+    )
 
 
 def _visible(character: str) -> str:

@@ -78,6 +78,7 @@ def voice_view(recogniser: "Recogniser") -> View:
     upload.observe(show_recording, "value")
     view = View(
         [upload, message],
+        css="asr-voice-view",
         upload=upload, word=word, message=message, shown=shown, transcript=transcript, player=player,
     )  # fmt: skip
     return view
