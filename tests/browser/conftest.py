@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 
 try:
-    from lab import ROOT, Notebook, serve
+    from lab import PATIENCE, ROOT, VIEWPORT, Notebook, serve
     from playwright.sync_api import Browser, Locator, sync_playwright
 except ImportError as error:
     raise pytest.UsageError(f"tests/browser: {error.name} is missing; `make test-browser` installs it") from None
 import chromium
-from scratch import write_scratch
+from scratch import write_hostile, write_long, write_views
 
 SCREENSHOTS = Path(os.environ.get("ASR_SCREENSHOTS", ROOT / "outputs" / "screenshots"))
 FAILURES = ROOT / "outputs" / "browser-failures"
@@ -34,10 +34,12 @@ def pytest_sessionstart() -> None:
 
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory) -> Path:
-    """What the server shows: a copy of the notebooks, and scratch.ipynb, which has every view."""
+    """What the server shows: a copy of the notebooks, and those that the tests make."""
     folder = tmp_path_factory.mktemp("lab") / "notebooks"
     shutil.copytree(ROOT / "notebooks", folder, ignore=shutil.ignore_patterns(".*"))
-    write_scratch(folder / "scratch.ipynb")
+    write_views(folder / "views.ipynb")
+    write_long(folder / "long.ipynb")
+    write_hostile(folder / "hostile.ipynb")
     return folder
 
 
@@ -56,7 +58,7 @@ def browser() -> Iterator[Browser]:
         pytest.exit(chromium.MISSING, returncode=1)
     arguments = ["--no-sandbox", "--disable-gpu", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=arguments)
+        browser = playwright.chromium.launch(executable_path=program, args=arguments, timeout=PATIENCE * 1_000)
         yield browser
         browser.close()
 
@@ -80,7 +82,10 @@ def screenshot() -> Iterator[Callable[[Locator, str], None]]:
 
     def save(view: Locator, name: str) -> None:
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+        height = int(view.bounding_box()["height"]) + 200  # all of it in the window, below JupyterLab's bars
+        view.page.set_viewport_size(VIEWPORT | {"height": max(height, VIEWPORT["height"])})
         saved[name] = len(view.screenshot(path=SCREENSHOTS / f"{name}.png"))
+        view.page.set_viewport_size(VIEWPORT)
 
     yield save
     assert sum(saved.values()) < MAX_BYTES, f"the screenshots are too large: {saved}"
@@ -109,3 +114,13 @@ def keep_evidence(notebook: Notebook, name: str) -> Path:
     (FAILURES / f"{name}.console.txt").write_text("\n".join(notebook.console))
     notebook.page.screenshot(path=FAILURES / f"{name}.png")
     return FAILURES
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items):
+    """All tests of a notebook in a row: it is opened and run once."""
+
+    def name(item: pytest.Item) -> str:
+        return item.callspec.params.get("notebook", "") if hasattr(item, "callspec") else ""
+
+    items.sort(key=name)

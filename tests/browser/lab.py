@@ -19,6 +19,8 @@ from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect
 
 ROOT = Path(__file__).resolve().parents[2]
 VIEWPORT = {"width": 1280, "height": 900}
+PATIENCE = 180  # s, for a server, a browser and a kernel to start: on a busy machine each takes a minute
+expect.set_options(timeout=30_000)
 
 # What would get in the way of a test: cells outside the window that are not in the page, and questions.
 SETTINGS = {
@@ -46,7 +48,7 @@ FOREIGN_NOISE: tuple[re.Pattern[str], ...] = ()
 
 
 @contextmanager
-def serve(folder: Path, home: Path, seconds: float = 60) -> Iterator[str]:
+def serve(folder: Path, home: Path, seconds: float = PATIENCE) -> Iterator[str]:
     """Starts JupyterLab on `folder`, its settings, logs and kernels' outputs in `home`; yields its address.
 
     The server and its kernels are gone at the end, whatever happens in between.
@@ -132,12 +134,13 @@ class Notebook:
         with browser.new_context(viewport=VIEWPORT) as context:
             page = context.new_page()
             notebook = cls(page, name)
-            page.goto(f"{address}lab/tree/{name}?token={OPTIONS['IdentityProvider.token']}")
+            token = OPTIONS["IdentityProvider.token"]
+            page.goto(f"{address}lab/tree/{name}?token={token}", timeout=PATIENCE * 1_000)
             page.wait_for_function(
                 "name => window.jupyterapp?.shell.currentWidget?.context?.localPath === name"
                 " && window.jupyterapp.shell.currentWidget.context.sessionContext.session?.kernel?.status === 'idle'",
                 arg=name,
-                timeout=60_000,
+                timeout=PATIENCE * 1_000,
             )
             yield notebook
             page.evaluate("() => window.jupyterapp.serviceManager.sessions.shutdownAll()")

@@ -19,6 +19,7 @@ def test_faults_are_seen_and_widgets_answer(folder, server, browser):
         folder / "faults.ipynb",
         tagged="expected",
         slider=SLIDER,
+        markup="widgets.HTML('<img src=data:, onerror=window.asrPwned=1>')",
         expected="1 / 0",
         script="from IPython.display import HTML\nHTML('<script>console.error(\"from a script\")</script>')",
         broken="{}['key']",
@@ -28,12 +29,14 @@ def test_faults_are_seen_and_widgets_answer(folder, server, browser):
         with pytest.raises(AssertionError) as caught:
             notebook.run_all()
         assert str(caught.value) == (
-            "faults.ipynb: cell broken failed: KeyError: 'key'; cell after has the execution count None, not 5"
+            "faults.ipynb: cell broken failed: KeyError: 'key'; cell after has the execution count None, not 6"
         )
 
         (error,) = notebook.take_errors()
         assert "from a script" in error
         assert notebook.take_errors() == [], "each is reported once"
+
+        assert notebook.page.evaluate("window.asrPwned") == 1, "JupyterLab runs what is in an HTML widget"
 
         view = notebook.view("slider-view")
         expect(view).to_contain_text("not moved")
