@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets
 import numpy as np
 
-from .. import AsrError
+from .. import AsrError, audio
 from ..collation import duration_batches, random_batches, sorted_batches, total_padding_share
-from ..loading import durations
 from ..plots import plot_lengths
 from ..preprocessing import encode_text
-from .kit import WIDE, View, draw, picture, table, unheard
+from .kit import WIDE, View, draw, note, picture, table, text, unheard
 
 if TYPE_CHECKING:
     from transformers import ProcessorMixin
@@ -21,31 +20,45 @@ def batch_view(rows: Sequence[Mapping[str, Any]], processor: "ProcessorMixin") -
     """Move the batch size, choose how clips are put together, and watch the padding.
 
     Args:
-        rows: a dataset, from `loading.load_rows`.
+        rows: from `loading.load_rows`, or dicts with `audio` and `transcription`. One that cannot be prepared is
+            left out, and the view says why.
         processor: makes the labels.
 
     Returns:
         A view with the controls `size`, `strategy`, `number` (which batch is drawn) and `shuffle`.
     """
-    seconds = durations(rows)
-    labels = [len(encode_text(content, processor)) for content in rows["transcription"]]
-    size = ipywidgets.IntSlider(description="batch size", value=8, min=1, max=min(32, len(seconds)), style=WIDE)
+    seconds, labels, left_out = [], [], []
+    for number, row in enumerate(rows):
+        try:
+            length, ids = audio.duration(row["audio"]), encode_text(row["transcription"], processor)
+        except AsrError as error:
+            left_out.append(f"Row {number} is left out: {error}")
+            continue
+        seconds.append(length)
+        labels.append(len(ids))
+    if not any(seconds):
+        raise AsrError("There are no rows to make batches of.")
+    size = ipywidgets.IntSlider(description="batch size", value=8, min=1, max=32, style=WIDE)
     strategy = ipywidgets.ToggleButtons(options=["random", "sorted", "by duration"], description="order", style=WIDE)
-    number = ipywidgets.IntSlider(description="batch", min=1, max=1, style=WIDE)
+    number = ipywidgets.IntSlider(description="batch", min=1, max=2, style=WIDE)
     shuffle = ipywidgets.Button(description="shuffle again", tooltip="another random order")
-    shown, shares = ipywidgets.HTML(), ipywidgets.HTML()
+    shown, shares, message = ipywidgets.HTML(), ipywidgets.HTML(), ipywidgets.HTML()
+    if left_out:
+        message.value = note("<br>".join(map(text, left_out)))
     state: dict[str, Any] = {"seed": 0}
 
     def show_batch(change: object = None) -> None:
-        batch = state["batches"][number.value - 1]
+        batches = state["batches"]
+        drawn = min(number.value, len(batches))
+        batch = batches[drawn - 1]
         chosen = [seconds[row] for row in batch]
-        share = total_padding_share(seconds, [batch])
-        seen = (
-            f"Batch {number.value} of {number.max}: {len(batch)} clips of {min(chosen):.1f} to {max(chosen):.1f} s, "
-            f"{share:.0%} of its sound is padding; right, their labels, filled up with -100."
-        )
+        share = f"{total_padding_share(seconds, [batch]):.0%}"
         figure = plot_lengths(chosen, [labels[row] for row in batch])
-        figure.suptitle(f"batch {number.value} of {number.max}: {share:.0%} padding", fontsize=10)
+        figure.suptitle(f"batch {drawn} of {len(batches)}: {share} padding", fontsize=10)
+        seen = (
+            f"Batch {drawn} of {len(batches)}: {len(batch)} clips of {min(chosen):.1f} to {max(chosen):.1f} s, "
+            f"{share} of its sound is padding; right, their labels, filled up with -100."
+        )
         shown.value = picture(draw(figure), seen)
 
     def show(change: object = None) -> None:
@@ -67,22 +80,21 @@ def batch_view(rows: Sequence[Mapping[str, Any]], processor: "ProcessorMixin") -
         shares.value = table(head, lines, caption)
         state["batches"] = ways[strategy.value]
         with unheard(show_batch, number):
-            number.max = len(state["batches"])
+            number.max = max(2, len(state["batches"]))  # no browser draws a slider of one place
         show_batch()
 
     def show_another(button: object) -> None:
         state["seed"] += 1
         show()
 
-    if not seconds:
-        raise AsrError("There are no rows to make batches of.")
     number.observe(show_batch, "value")
     show()
     size.observe(show, "value")
     strategy.observe(show, "value")
     shuffle.on_click(show_another)
     return View(
-        [ipywidgets.HBox([size, number]), ipywidgets.HBox([strategy, shuffle]), shares, shown],
+        "batch",
+        [ipywidgets.HBox([size, number]), ipywidgets.HBox([strategy, shuffle]), message, shares, shown],
         css="asr-batch-view",
-        size=size, strategy=strategy, number=number, shuffle=shuffle, shown=shown, shares=shares,
+        size=size, strategy=strategy, number=number, shuffle=shuffle, shown=shown, shares=shares, message=message,
     )  # fmt: skip

@@ -24,50 +24,53 @@ def clip_view(rows: Sequence[Mapping[str, Any]]) -> View:
         A view with the controls `chooser` (its `search`, `intent`, `voice`, `seconds`, `rows`), `rate` and `span`.
     """
     chooser = RowChooser(facts := describe(rows))
-    rate = ipywidgets.ToggleButtons(options=RATES, description="rate", style={**WIDE, "button_width": "100px"})
+    rate = ipywidgets.ToggleButtons(
+        options=list(RATES.items()), description="rate", style={**WIDE, "button_width": "100px"}
+    )
     span = ipywidgets.FloatRangeSlider(
         description="span (s)", min=0, max=1, value=(0, 1), step=0.01, readout_format=".2f", layout=FULL, style=WIDE
     )
     message, shown, player, measured = (ipywidgets.HTML() for _ in range(4))
     view = View(
+        "clip",
         [chooser, rate, message, shown, span, player, measured],
         css="asr-clip-view",
         chooser=chooser, rate=rate, span=span, message=message, shown=shown, player=player, measured=measured,
     )  # fmt: skip
-    clip: dict[str, Any] = {}
+    clip: dict[str, Any] = {}  # the last one that could be read
 
     def show_span(change: object = None) -> None:
-        waveform, sampling_rate = clip["waveform"], clip["rate"]
+        if not clip:
+            return
         start, end = span.value
+        what = f"row {clip['row']}, {start:.2f} to {end:.2f} s, at {clip['kept'] / 1_000:g} kHz"
+        seen = f"Waveform and spectrogram of {what}. Transcription: {facts[clip['row']].text}"
         whole = (start, end) == (span.min, span.max)
-        what = f"row {chooser.row}, {start:.2f} to {end:.2f} s, at {clip['kept'] / 1_000:g} kHz"
-        seen = f"Waveform and spectrogram of {what}. Transcription: {facts[chooser.row].text}"
-        shares = None if whole else (start / span.max, end / span.max)
-        shown.value = picture(clip["drawing"], seen, shares)
-        part = waveform[int(start * sampling_rate) : int(end * sampling_rate) + 1]
-        player.value = sound(part, sampling_rate, f"play {what}")
+        shown.value = picture(clip["drawing"], seen, None if whole else (start / span.max, end / span.max))
+        first, last = (int(time * clip["rate"]) for time in span.value)
+        player.value = sound(clip["waveform"][first : last + 1], clip["rate"], f"play {what}")
 
     def show_rate(change: object = None) -> None:
-        waveform, sampling_rate = clip["recorded"]
-        kept = clip["kept"] = rate.value or sampling_rate
-        resampled = audio.resample(waveform, sampling_rate, kept)
-        highest = max(sampling_rate, 16_000) / 2_000
-        clip["drawing"] = draw(plot_clip(resampled, kept, highest=highest))
+        if not clip:
+            return
+        recorded, sampling_rate = clip["recorded"]
+        kept = rate.value or sampling_rate
+        resampled = audio.resample(recorded, sampling_rate, kept)
         # A browser need not play 4 kHz: the player gets what 4 kHz kept, at a rate that every one plays.
-        clip["rate"] = max(kept, sampling_rate)
-        clip["waveform"] = audio.resample(resampled, kept, clip["rate"])
+        played = max(kept, sampling_rate)
+        drawing = draw(plot_clip(resampled, kept, highest=max(sampling_rate, 16_000) / 2_000))
+        clip.update(kept=kept, drawing=drawing, rate=played, waveform=audio.resample(resampled, kept, played))
         show_span()
 
     def show_clip(change: object = None) -> None:
         with telling(message):
             recorded = audio.decode(rows[chooser.row]["audio"])
-            facts_of_clip = audio.facts(*recorded)
-            clip["recorded"] = recorded
+            measured.value = page(text(facts[chooser.row].text)) + clip_facts(audio.facts(*recorded))
+            clip.update(row=chooser.row, recorded=recorded)
             with unheard(show_span, span):
-                span.max = round(facts_of_clip.seconds, 2)
+                span.max = max(0.01, round(len(recorded[0]) / recorded[1], 2))
                 span.value = (0, span.max)
             show_rate()
-            measured.value = page(text(facts[chooser.row].text)) + clip_facts(facts_of_clip)
 
     span.observe(show_span, "value")
     rate.observe(show_rate, "value")

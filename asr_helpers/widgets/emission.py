@@ -54,9 +54,11 @@ def emission_view(recogniser: "Recogniser", rows: Sequence[Mapping[str, Any]]) -
     play = ipywidgets.Play(interval=200, max=1)
     link = ipywidgets.jslink((play, "value"), (frame, "value"))
     message, shown, player, strip = (ipywidgets.HTML() for _ in range(4))
-    heard: dict[str, Any] = {}
+    heard: dict[str, Any] = {}  # of the last clip that could be read
 
     def show_word(change: object = None) -> None:
+        if not heard:
+            return
         waveform, rate = heard["waveform"], recogniser.sampling_rate
         start, end = word_span(heard["words"], word.value, len(waveform) / rate)
         what = f"word {word.value + 1}" if word.value >= 0 else "the whole clip"
@@ -67,7 +69,10 @@ def emission_view(recogniser: "Recogniser", rows: Sequence[Mapping[str, Any]]) -
         show_frame()
 
     def show_frame(change: object = None) -> None:
-        path, seconds, now = heard["path"], len(heard["waveform"]) / recogniser.sampling_rate, frame.value
+        if not heard:
+            return
+        path, seconds = heard["path"], len(heard["waveform"]) / recogniser.sampling_rate
+        now = min(frame.value, len(path) - 1)
         start, end = now / len(path) * seconds, (now + 1) / len(path) * seconds
         if word.value >= 0:
             chosen = heard["words"][word.value]
@@ -88,7 +93,7 @@ def emission_view(recogniser: "Recogniser", rows: Sequence[Mapping[str, Any]]) -
             heard["text"] = transcript.text
             heard["drawing"] = draw(plot_emission(emission, tokens, waveform, recogniser.sampling_rate, blank))
             with unheard(show_frame, frame), unheard(show_word, word):
-                frame.max = play.max = len(heard["path"]) - 1
+                frame.max = play.max = max(1, len(heard["path"]) - 1)
                 frame.value = 0
                 word.options = word_options(transcript.words)
                 word.value = -1
@@ -99,6 +104,7 @@ def emission_view(recogniser: "Recogniser", rows: Sequence[Mapping[str, Any]]) -
     row.observe(show_clip, "value")
     show_clip()
     return View(
+        "emission",
         [row, message, shown, ipywidgets.HBox([play, frame]), strip, word, player],
         css="asr-emission-view",
         row=row, frame=frame, play=play, word=word, link=link,

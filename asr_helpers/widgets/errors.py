@@ -6,7 +6,7 @@ from typing import Any
 import ipywidgets
 import numpy as np
 
-from .. import audio
+from .. import AsrError, audio
 from ..evaluation import AlignedWord, align, confusions, count_errors, group_counts, score, sum_counts
 from ..loading import RowFacts, describe
 from .kit import (
@@ -61,9 +61,11 @@ def errors_view(
     Raises:
         AsrError: the lists differ in length, or a reference is empty.
     """
-    facts = describe(rows)
-    models = {names[0]: hypotheses} | ({names[1]: other} if other is not None else {})
-    words = {name: count_errors(references, list(written)) for name, written in models.items()}
+    facts, references = describe(rows), list(references)
+    if len(facts) != len(references):
+        raise AsrError(f"{len(facts)} rows and {len(references)} references: there must be one each.")
+    models = {names[0]: list(hypotheses)} | ({names[1]: list(other)} if other is not None else {})
+    words = {name: count_errors(references, written) for name, written in models.items()}
     aligned = {
         name: [align(*pair) for pair in zip(references, written, strict=True)] for name, written in models.items()
     }
@@ -71,10 +73,10 @@ def errors_view(
     commonest = confusions(aligned[names[0]]).most_common(COMMONEST)
 
     sorts = SORTS | ({"most gained": "gained", "most lost": "lost"} if others else {})
-    sort = ipywidgets.Dropdown(description="sort by", options=sorts, style=WIDE, layout={"width": "auto"})
+    sort = ipywidgets.Dropdown(description="sort by", options=list(sorts.items()), style=WIDE, layout={"width": "auto"})
     kind = ipywidgets.Dropdown(description="with", options=list(KINDS), style=WIDE, layout={"width": "auto"})
     listed = [("all utterances", None), *((_confusion(step, times), step) for step, times in commonest)]
-    confusion = ipywidgets.Select(options=listed, rows=12, layout=FULL)
+    confusion = ipywidgets.Select(description="confusions", options=listed, rows=12, style=WIDE, layout=FULL)
     groups = _groups(facts)
     group = ipywidgets.Dropdown(description="WER by", options=list(groups), style=WIDE)
     hypothesis = ipywidgets.Textarea(description="edit", rows=2, layout=FULL, style=WIDE)
@@ -111,16 +113,16 @@ def errors_view(
             parts.append(f"<p>{title}{counts(words[name][row])}</p>{alignment(aligned[name][row])}")
         detail.value = page("".join(parts))
         with unheard(show_edit, hypothesis):
-            hypothesis.value = plain(hypotheses[row])
+            hypothesis.value = plain(models[names[0]][row])
         show_edit()
         player.value = ""
         with telling(message):
             player.value = sound(*audio.decode(rows[row]["audio"]), f"play row {row}")
 
     def show_edit(change: object = None) -> None:
-        row, content = chooser.row, hypothesis.value
+        row, content = chooser.row, " ".join(hypothesis.value.split())
         (count,) = count_errors([references[row]], [content])
-        empty = "" if content.strip() else note("Nothing is written: every word of the reference counts as a deletion.")
+        empty = "" if content else note("Nothing is written: every word of the reference counts as a deletion.")
         steps = align(references[row], content)
         changed = alignment(steps) if steps != aligned[names[0]][row] else ""  # else it stands above
         edited.value = empty + page(f"<p>As edited: {counts(count)}</p>{changed}")
@@ -129,9 +131,9 @@ def errors_view(
         head, lines = [group.value, "utterances", "words"], []
         for name in models:
             head += [f"WER {text(name)}" if others else "WER", "errors"]
-        parts = {name: group_counts(groups[group.value], words[name]) for name in models}
-        for value, members in parts[names[0]].items():
-            totals = [sum_counts(parts[name][value]) for name in models]
+        parts = [group_counts(groups[group.value], words[name]) for name in models]
+        for value, members in sorted(parts[0].items(), key=lambda part: -sum_counts(part[1]).rate):
+            totals = [sum_counts(part[value]) for part in parts]
             line = [text(value), str(len(members)), str(totals[0].hits + totals[0].substitutions + totals[0].deletions)]
             for total in totals:
                 line += [f"{total.rate:.3f}", str(total.errors)]
@@ -150,10 +152,10 @@ def errors_view(
     right = ipywidgets.VBox(
         [detail, player, message, hypothesis, edited], layout={"width": "58%", "padding": "0 0 0 12px"}
     )
-    heading = ipywidgets.HTML(page("<b>Commonest confusions</b>: choose one to list its utterances"))
-    below = ipywidgets.VBox([heading, confusion], layout={"width": "42%"})
+    below = ipywidgets.VBox([confusion], layout={"width": "42%"})
     beside = ipywidgets.VBox([group, by_group], layout={"width": "58%", "padding": "0 0 0 12px"})
     return View(
+        "errors",
         [summary, chooser.filters, ipywidgets.HBox([left, right]), ipywidgets.HBox([below, beside])],
         css="asr-errors-view",
         chooser=chooser, kind=kind, sort=sort, confusion=confusion, group=group, hypothesis=hypothesis,
@@ -172,7 +174,7 @@ def _confusion(step: AlignedWord, times: int) -> str:
 def _groups(facts: Sequence[RowFacts]) -> dict[str, list[str]]:
     """What utterances can be grouped by: the values of each."""
     first, second = np.quantile([one.seconds for one in facts], [1 / 3, 2 / 3])
-    names = f"1 · up to {first:.1f} s", f"2 · up to {second:.1f} s", "3 · longer"
+    names = f"up to {first:.1f} s", f"{first:.1f} to {second:.1f} s", f"over {second:.1f} s"
     groups = {
         "voice": [one.voice or "unknown" for one in facts],
         "intent": [one.intent or "unknown" for one in facts],

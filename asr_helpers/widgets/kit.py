@@ -8,6 +8,7 @@ Colours of text and lines are the theme's, so that they can be read on a dark pa
 import base64
 import html
 import io
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -31,7 +32,7 @@ INK, PALE, LINE = "var(--jp-ui-font-color1, #111)", "var(--jp-ui-font-color2, #5
 KIND_LINES = {"H": "none", "S": "underline wavy", "D": "line-through", "I": "underline double"}
 # Control characters have no shape, and some end an HTML document early: their pictures stand for them.
 PICTURES = {code: 0x2400 + code for code in range(32) if chr(code) not in "\t\n"} | {127: 0x2421}
-FULL = ipywidgets.Layout(width="100%")
+FULL = {"width": "100%"}
 WIDE = {"description_width": "initial"}
 
 
@@ -39,19 +40,19 @@ class View(ipywidgets.VBox):
     """A box of widgets; those worth working are its attributes.
 
     Args:
+        name: what it is a view of; on the page its CSS class is `asr-{name}-view`.
         children: from top to bottom.
-        css: a class to find the box by in a page.
         parts: by name.
     """
 
-    def __init__(self, children: Sequence[ipywidgets.Widget] = (), css: str = "", **parts: Any):
+    def __init__(self, name: str, children: Sequence[ipywidgets.Widget], **parts: Any):
         super().__init__(children, layout=FULL)
-        if css:
-            self.add_class(css)
+        self.add_class(f"asr-{name}-view")
+        self._name = name
         vars(self).update(parts)
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}()"  # ipywidgets would write out all that is in it, pictures and sounds too
+        return f"{self._name}_view()"  # ipywidgets would write out all that is in it, pictures and sounds too
 
 
 def plain(content: object) -> str:
@@ -124,7 +125,11 @@ def draw(figure: Figure) -> Drawing:
     figure.set_layout_engine(None)
     figure.subplots_adjust(0.8 / width, 0.5 / height, 1 - 0.1 / width, 1 - 0.4 / height, wspace=0.25, hspace=0.12)
     canvas, file = FigureCanvasAgg(figure), io.BytesIO()
-    canvas.draw()
+    with warnings.catch_warnings():
+        warnings.filterwarnings(
+            "ignore", "Glyph"
+        )  # a letter the font lacks is a box; its text stands beside the figure
+        canvas.draw()
     Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB").save(file, "png", compress_level=1)
     above, below = figure.axes[0].get_position(), figure.axes[-1].get_position()
     return Drawing(_address("image/png", file.getvalue()), above.x0, above.x1, 1 - above.y1, 1 - below.y0)
@@ -258,25 +263,22 @@ class RowChooser(View):
         self._facts, self._arrange = facts, arrange
         self._label = label or (lambda row: f"{row} · {facts[row].seconds:.1f} s · {facts[row].text}")
         shortest = np.floor(min(one.seconds for one in facts) * 10) / 10
-        longest = np.ceil(max(one.seconds for one in facts) * 10) / 10
-        narrow, auto = {"style": WIDE}, ipywidgets.Layout(width="auto")
-        self.search = ipywidgets.Text(description="text", placeholder="words to look for", **narrow)
-        self.intent = ipywidgets.Dropdown(
-            description="intent", options=_choices(facts, "intent"), layout=auto, **narrow
-        )
-        self.voice = ipywidgets.Dropdown(description="voice", options=_choices(facts, "voice"), layout=auto, **narrow)
+        longest = max(np.ceil(max(one.seconds for one in facts) * 10) / 10, shortest + 0.1)
+        narrow = {"style": WIDE, "layout": {"width": "auto"}}
+        self.search = ipywidgets.Text(description="text", placeholder="words of the text", **narrow)
+        self.intent = ipywidgets.Dropdown(description="intent", options=_choices(facts, "intent"), **narrow)
+        self.voice = ipywidgets.Dropdown(description="voice", options=_choices(facts, "voice"), **narrow)
         self.seconds = ipywidgets.FloatRangeSlider(
             description="length (s)", min=shortest, max=longest, value=(shortest, longest), step=0.1,
-            readout_format=".1f", layout=ipywidgets.Layout(width="330px"), **narrow,
+            readout_format=".1f", style=WIDE, layout={"width": "330px"},
         )  # fmt: skip
-        self.rows = ipywidgets.Select(rows=lines, layout=FULL)
+        self.rows = ipywidgets.Select(description="clips", rows=lines, style=WIDE, layout=FULL)
         self.found = ipywidgets.HTML()
         filters = [self.search, self.seconds]
         filters += [control for control in (self.intent, self.voice) if len(control.options) > 1]
         filters += (controls or {}).values()
-        flow = ipywidgets.Layout(flex_flow="row wrap", width="100%")
-        self.filters = ipywidgets.HBox(filters, layout=flow)
-        super().__init__([self.filters, self.rows, self.found], **(controls or {}))
+        self.filters = ipywidgets.HBox(filters, layout={"flex_flow": "row wrap", "width": "100%"})
+        super().__init__("chooser", [self.filters, self.rows, self.found], **(controls or {}))
         self._filling = False
         for control in filters:
             control.observe(lambda change: self.fill(), "value")

@@ -62,7 +62,12 @@ def vocabulary_view(processor: "ProcessorMixin", content: str = "") -> View:
     show()
     written.observe(show, "value")
     return View(
-        [written, message, shown], css="asr-vocabulary-view", written=written, shown=shown, message=message
+        "vocabulary",
+        [written, message, shown],
+        css="asr-vocabulary-view",
+        written=written,
+        shown=shown,
+        message=message,
     )
 
 

@@ -77,6 +77,7 @@ def voice_view(recogniser: "Recogniser") -> View:
     word.observe(show_word, "value")
     upload.observe(show_recording, "value")
     view = View(
+        "voice",
         [upload, message],
         css="asr-voice-view",
         upload=upload, word=word, message=message, shown=shown, transcript=transcript, player=player,
