@@ -3,6 +3,7 @@
 #   make lab          the notebooks in JupyterLab
 #   make test         lint, unit tests, docstring examples, every notebook cell and every exercise's solution
 #   make test-colab   the tests again, with the versions Google Colab ships
+#   make test-browser the notebooks and their views in JupyterLab, in a real browser
 #   make setup        only the first two steps
 #   make lint         ruff and the notebooks' house rules
 #   make notebooks    run the notebooks again and write their outputs; NAMES="05 06" chooses
@@ -12,7 +13,7 @@ PYTHON ?= python3
 PYTEST_ARGS ?=
 NAMES ?=
 
-.PHONY: setup demo lab test test-colab lint notebooks
+.PHONY: setup demo lab test test-colab test-browser lint notebooks
 .DEFAULT_GOAL := setup
 
 TOO_OLD = Python 3.11 or newer is needed, and $(PYTHON) is older. Name another: make PYTHON=python3.11
@@ -36,6 +37,10 @@ test: setup
 test-colab: .venv-colab/.installed
 	.venv-colab/bin/python -m pytest $(PYTEST_ARGS)
 
+test-browser: .venv/.browser-installed
+	@.venv/bin/python tests/browser/chromium.py
+	.venv/bin/python -m pytest tests/browser $(PYTEST_ARGS)
+
 notebooks: setup
 	.venv/bin/python tools/notebooks.py execute $(NAMES)
 
@@ -44,6 +49,11 @@ notebooks: setup
 	$(CHECK_PYTHON)
 	test -x .venv/bin/pip || $(PYTHON) -m venv .venv
 	.venv/bin/python -m pip install --quiet --constraint constraints.txt --editable ".[notebooks,test]"
+	@touch $@
+
+.venv/.browser-installed: .venv/.installed
+	@.venv/bin/python -m pip install --quiet --constraint constraints.txt --editable ".[notebooks,test,browser]" || \
+		{ echo "the browser tests need the Python package playwright, and pip could not install it"; exit 1; }
 	@touch $@
 
 .venv-colab/.installed: pyproject.toml constraints-colab.txt

@@ -26,6 +26,8 @@ import no_network  # noqa: E402, F401  tests/no_network/: this process was start
 
 matplotlib.use("agg")
 
+collect_ignore = ["tests/browser"]  # unless they are asked for: make test-browser
+
 
 def pytest_unconfigure() -> None:
     shutil.rmtree(HOME, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""One clip: decode, downmix, resample, duration.
+"""One clip: decode, downmix, resample, encode, duration, facts.
 
 Conventions: a waveform is (num_samples,) float32 in [-1, 1], one channel; sampling
 rates are in Hz, durations in seconds. "Audio" is what a dataset row holds undecoded,
@@ -8,6 +8,7 @@ rates are in Hz, durations in seconds. "Audio" is what a dataset row holds undec
 
 import io
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,30 @@ import soxr
 from . import AsrError
 
 Audio = dict | str | os.PathLike | bytes
+FRAME = 0.02  # s: a clip's loudness is looked at in pieces of this length
+
+
+@dataclass(frozen=True)
+class ClipFacts:
+    """What can be said of a clip before anyone listens.
+
+    Attributes:
+        seconds: its length.
+        sampling_rate: Hz.
+        level: its root mean square, dB relative to full scale (dBFS); -inf for digital silence.
+        clipped: the share of samples that stand in a row of three or more at the clip's own highest or lowest value,
+            as a wave does whose top was cut off; 0 where that value is below 0.1, where rounding makes such rows.
+        silence: the share of pieces of 20 ms that hold no more than the background.
+        snr: an estimate of the signal-to-noise ratio, dB: the rest of the clip against its silence, which is taken
+            for the noise. None without silence, or where the silence is digital or all there is.
+    """
+
+    seconds: float
+    sampling_rate: int
+    level: float
+    clipped: float
+    silence: float
+    snr: float | None
 
 
 def _unreadable(audio: Audio, error: soundfile.LibsndfileError) -> AsrError:
@@ -94,3 +119,64 @@ def duration(audio: Audio) -> float:
     """A clip's length in seconds, read from its header without decoding it."""
     with _open(audio) as file:
         return file.frames / file.samplerate
+
+
+def encode(waveform: np.ndarray, sampling_rate: int) -> bytes:
+    """A waveform as a WAV file of 16 bits, for a player; what lies outside [-1, 1] is cut off.
+
+    >>> waveform, sampling_rate = decode(encode(np.array([0.0, 0.5, -0.5]), 8_000))
+    >>> waveform.tolist(), sampling_rate
+    ([0.0, 0.5, -0.5], 8000)
+    """
+    file = io.BytesIO()
+    soundfile.write(file, waveform, sampling_rate, format="WAV", subtype="PCM_16")
+    return file.getvalue()
+
+
+def facts(waveform: np.ndarray, sampling_rate: int) -> ClipFacts:
+    """Measures a clip.
+
+    A piece of 20 ms counts as silence where it is less than 6 dB above the background, which is the level that
+    a tenth of the pieces stay under; but nothing within 10 dB of the loudest piece does, and all below -60 dBFS.
+
+    Args:
+        waveform: (num_samples,) float32.
+        sampling_rate: Hz.
+
+    Raises:
+        AsrError: there is no sample.
+
+    >>> facts(np.tile([0.5, -0.5], 4_000), 8_000).level  # a square wave of half the full scale
+    -6.02...
+    """
+    if not len(waveform):
+        raise AsrError("The clip has no samples: there is nothing to measure.")
+    size = min(round(FRAME * sampling_rate), len(waveform))
+    pieces = waveform[: len(waveform) // size * size].reshape(-1, size).astype(np.float64)  # (pieces, size)
+    power = (pieces**2).mean(axis=1)
+    decibels = 10 * np.log10(power + 1e-10)  # -100 for digital silence
+    background = np.quantile(decibels, 0.1)
+    silent = decibels < max(-60, min(background + 6, decibels.max() - 10))
+    noise = power[silent].mean() if silent.any() else 0.0
+    snr = None
+    if noise and not silent.all():
+        snr = float(10 * np.log10(power[~silent].mean() / noise - 1))
+    mean_square = np.square(waveform, dtype=np.float64).mean()
+    return ClipFacts(
+        seconds=len(waveform) / sampling_rate,
+        sampling_rate=sampling_rate,
+        level=float(10 * np.log10(mean_square)) if mean_square else -np.inf,
+        clipped=_clipped(waveform, waveform.max()) + _clipped(-waveform, -waveform.min()),
+        silence=float(silent.mean()),
+        snr=snr,
+    )
+
+
+def _clipped(waveform: np.ndarray, highest: float) -> float:
+    """The share of samples in rows of three or more at the highest value."""
+    if highest < 0.1:
+        return 0.0
+    at_top = np.concatenate([[False], waveform == highest, [False]])
+    edges = np.flatnonzero(at_top[1:] != at_top[:-1])
+    rows = edges[1::2] - edges[::2]
+    return float(rows[rows >= 3].sum() / len(waveform))

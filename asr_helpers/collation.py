@@ -5,6 +5,7 @@ transcript's number of labels. Padding is 0 in the sound and -100 in the labels,
 the loss passes over.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -61,3 +62,59 @@ def padding_share(lengths: list[int] | list[float]) -> float:
     0.25
     """
     return 1 - sum(lengths) / (len(lengths) * max(lengths))
+
+
+def random_batches(lengths: Sequence[float], batch_size: int, seed: int = 0) -> list[list[int]]:
+    """Clips in random order, cut into batches, as training usually takes them.
+
+    Args:
+        lengths: each clip's, in s or in samples.
+        batch_size: clips; the last batch may have fewer.
+        seed: of the order.
+
+    Returns:
+        Each batch's clips, as numbers.
+    """
+    return _cut(np.random.default_rng(seed).permutation(len(lengths)).tolist(), batch_size)
+
+
+def sorted_batches(lengths: Sequence[float], batch_size: int) -> list[list[int]]:
+    """Clips from short to long, cut into batches: next to no padding, but an order that is the same in every epoch.
+
+    >>> sorted_batches([3.0, 1.0, 2.0], 2)
+    [[1, 2], [0]]
+    """
+    return _cut(np.argsort(lengths, kind="stable").tolist(), batch_size)
+
+
+def duration_batches(lengths: Sequence[float], budget: float) -> list[list[int]]:
+    """Clips from short to long, as many in a batch as fit a budget, padding included: batches of about one size.
+
+    Args:
+        lengths: each clip's.
+        budget: of a batch, in the unit of the lengths. A clip above it is a batch by itself.
+
+    >>> duration_batches([3.0, 1.0, 2.0], 4.0)
+    [[1, 2], [0]]
+    """
+    batches: list[list[int]] = []
+    for clip in np.argsort(lengths, kind="stable").tolist():
+        if batches and lengths[clip] * (len(batches[-1]) + 1) <= budget:
+            batches[-1].append(clip)
+        else:
+            batches.append([clip])
+    return batches
+
+
+def _cut(order: list[int], batch_size: int) -> list[list[int]]:
+    return [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
+
+
+def total_padding_share(lengths: Sequence[float], batches: Sequence[Sequence[int]]) -> float:
+    """What share of all batches together is padding.
+
+    >>> total_padding_share([2.0, 4.0, 1.0], [[0, 1], [2]])
+    0.222...
+    """
+    padded = sum(len(batch) * max(lengths[clip] for clip in batch) for batch in batches)
+    return 1 - sum(lengths[clip] for batch in batches for clip in batch) / padded

@@ -7,8 +7,9 @@ alone) and insertions (I: in the hypothesis alone). The word error rate is
 and alignment are jiwer's.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -129,6 +130,15 @@ def count_errors(references: Sequence[str], hypotheses: Sequence[str]) -> list[E
     return counts
 
 
+def sum_counts(counts: Iterable[ErrorCounts]) -> ErrorCounts:
+    """The counts of several utterances together.
+
+    >>> sum_counts([ErrorCounts(3, 1, 0, 0), ErrorCounts(2, 0, 0, 1)])
+    ErrorCounts(hits=5, substitutions=1, deletions=0, insertions=1)
+    """
+    return ErrorCounts(*map(sum, zip(*map(astuple, counts), strict=True)))
+
+
 def score(references: Sequence[str], hypotheses: Sequence[str], seed: int = 0) -> Scores:
     """WER and CER of a set of utterances, with counts and a bootstrap interval.
 
@@ -147,9 +157,9 @@ def score(references: Sequence[str], hypotheses: Sequence[str], seed: int = 0) -
     counts = count_errors(references, hypotheses)
     errors = np.array([count.errors for count in counts])
     lengths = np.array([count.hits + count.substitutions + count.deletions for count in counts])
-    total = ErrorCounts(*np.array([list(asdict(count).values()) for count in counts]).sum(axis=0).tolist())
     drawn = np.random.default_rng(seed).integers(0, len(counts), (RESAMPLES, len(counts)))
     rates = errors[drawn].sum(axis=1) / lengths[drawn].sum(axis=1)
+    total = sum_counts(counts)
     return Scores(
         wer=total.rate,
         cer=jiwer.cer(list(references), list(hypotheses)),
@@ -203,6 +213,34 @@ def align(reference: str, hypothesis: str) -> list[AlignedWord]:
             pair = (left[step] if left else "", right[step] if right else "")
             steps.append(AlignedWord(kinds[chunk.type], *pair))
     return steps
+
+
+def confusions(alignments: Iterable[Sequence[AlignedWord]]) -> Counter[AlignedWord]:
+    """How often each word was taken for another, left out or put in.
+
+    Args:
+        alignments: from `align`.
+
+    >>> confusions([align("MY CARD", "MY CAR"), align("NEW CARD", "NEW CAR")]).most_common(1)
+    [(AlignedWord(kind='S', reference='CARD', hypothesis='CAR'), 2)]
+    """
+    return Counter(step for steps in alignments for step in steps if step.kind != "H")
+
+
+def group_counts(groups: Sequence[str], counts: Sequence[ErrorCounts]) -> dict[str, list[ErrorCounts]]:
+    """Utterances' counts by group, the groups in the order of their names.
+
+    Args:
+        groups: each utterance's: its voice, its intent.
+        counts: from `count_errors`.
+
+    >>> group_counts(["b", "a", "b"], count_errors(["X", "Y", "Z"], ["X", "", "Z"]))["a"]
+    [ErrorCounts(hits=0, substitutions=0, deletions=1, insertions=0)]
+    """
+    found: dict[str, list[ErrorCounts]] = {name: [] for name in sorted(set(groups))}
+    for name, count in zip(groups, counts, strict=True):
+        found[name].append(count)
+    return found
 
 
 def wer_metric():

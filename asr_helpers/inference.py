@@ -5,6 +5,7 @@ a frame is 20 ms for Wav2Vec2. Greedy CTC decoding takes each frame's best token
 repeats, drops blanks. Times are in seconds from the clip's start.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -119,6 +120,23 @@ class Recogniser:
             tokenizer=self.processor.tokenizer,
             feature_extractor=self.processor.feature_extractor,
         )
+
+
+def collapse(path: Sequence[int], blank: int) -> tuple[list[int], list[int]]:
+    """Which frames of a path are left when repeats are merged, and which of those when blanks are dropped.
+
+    Args:
+        path: (frames,) ids: each frame's best token.
+        blank: the blank's id.
+
+    Returns:
+        Two lists of frames; the second one's tokens are the text.
+
+    >>> collapse([0, 8, 8, 0, 8], blank=0)
+    ([0, 1, 3, 4], [1, 4])
+    """
+    merged = [frame for frame, token in enumerate(path) if not frame or token != path[frame - 1]]
+    return merged, [frame for frame in merged if path[frame] != blank]
 
 
 def load_recogniser(checkpoint: str | Path) -> Recogniser:

@@ -6,10 +6,11 @@ Conventions: a row holds at least `audio` (undecoded: `{"bytes", "path"}`) and
 """
 
 import csv
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from . import AsrError, audio
 from .sources import Source
@@ -192,3 +193,68 @@ def _hold_out(rows: "Dataset", share: float) -> tuple["Dataset", "Dataset"]:
 def durations(rows: "Dataset") -> list[float]:
     """Each clip's length in seconds, from its header: nothing is decoded."""
     return [audio.duration(clip) for clip in rows["audio"]]
+
+
+@dataclass(frozen=True)
+class RowFacts:
+    """What a row can be found by.
+
+    Attributes:
+        text: its transcription.
+        seconds: its clip's length, from the header; 0 where that cannot be read.
+        intent: its intent's name, "" where it has none.
+        voice: who speaks, "" where that is not known.
+    """
+
+    text: str
+    seconds: float
+    intent: str = ""
+    voice: str = ""
+
+
+def describe(rows: Iterable[Mapping[str, Any]]) -> list[RowFacts]:
+    """What each row can be found by: nothing is decoded.
+
+    Args:
+        rows: from `load_rows` or `load_splits`, or dicts with `audio` and `transcription`.
+    """
+    intents = getattr(getattr(rows, "features", {}).get("intent_class"), "names", None)
+    described = []
+    for row in rows:
+        try:
+            seconds = audio.duration(row["audio"])
+        except AsrError:
+            seconds = 0.0
+        intent = row.get("intent_class")
+        if intent is None:
+            intent = ""
+        elif intents:
+            intent = intents[intent]
+        described.append(RowFacts(row["transcription"], seconds, str(intent), voice_of(row.get("path") or "") or ""))
+    return described
+
+
+def find_rows(
+    facts: Sequence[RowFacts], *, text: str = "", intent: str = "", voice: str = "", seconds: tuple | None = None
+) -> list[int]:
+    """The numbers of the rows that match.
+
+    Args:
+        facts: from `describe`.
+        text: each of its words is somewhere in the transcription, in whatever case.
+        intent, voice: the row's own; "" takes every one.
+        seconds: the shortest and the longest length wanted, both included.
+
+    >>> find_rows([RowFacts("My card is lost", 2.0), RowFacts("Pay my bill", 3.0)], text="MY b")
+    [1]
+    """
+    shortest, longest = seconds or (0, float("inf"))
+    words = text.casefold().split()
+    return [
+        number
+        for number, row in enumerate(facts)
+        if all(word in row.text.casefold() for word in words)
+        and intent in ("", row.intent)
+        and voice in ("", row.voice)
+        and shortest <= row.seconds <= longest
+    ]

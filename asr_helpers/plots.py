@@ -29,6 +29,7 @@ BLUE, ORANGE, GREEN, VERMILION, SKY, PURPLE, GREY = (
 KIND_COLOURS = {"H": GREEN, "S": VERMILION, "D": BLUE, "I": PURPLE}
 KIND_NAMES = {"H": "hit", "S": "substitution", "D": "deletion", "I": "insertion"}
 WIDTH = 9.0  # inches
+COLUMNS = 1440  # of a waveform: two for each pixel
 
 
 class Picture(Figure):
@@ -68,8 +69,14 @@ def spectrogram(waveform: np.ndarray, sampling_rate: int, window: float = 0.025,
 
 
 def _draw_waveform(axes: "Axes", waveform: np.ndarray, sampling_rate: int) -> None:
-    axes.plot(np.arange(len(waveform)) / sampling_rate, waveform, color=BLUE, linewidth=0.6)
-    axes.set_xlim(0, len(waveform) / sampling_rate)
+    seconds, step = len(waveform) / sampling_rate, 1
+    if len(waveform) > 8 * COLUMNS:  # a line down and up each column looks the same and is drawn in a tenth of the time
+        step = len(waveform) // COLUMNS
+        columns = waveform[: len(waveform) // step * step].reshape(-1, step)
+        waveform = np.stack([columns.min(axis=1), columns.max(axis=1)], axis=1).ravel()
+        step /= 2
+    axes.plot(np.arange(len(waveform)) * step / sampling_rate, waveform, color=BLUE, linewidth=0.6)
+    axes.set_xlim(0, seconds)
     axes.set_ylabel("amplitude")
 
 
@@ -83,12 +90,18 @@ def _draw_spectrogram(axes: "Axes", waveform: np.ndarray, sampling_rate: int) ->
     axes.set_ylabel("frequency (kHz)")
 
 
-def plot_clip(waveform: np.ndarray, sampling_rate: int, title: str = "") -> Figure:
-    """A clip's waveform and spectrogram on one time axis."""
+def plot_clip(waveform: np.ndarray, sampling_rate: int, title: str = "", highest: float | None = None) -> Figure:
+    """A clip's waveform and spectrogram on one time axis.
+
+    Args:
+        waveform: (num_samples,) float32.
+        title: drawn above.
+        highest: where the frequency axis ends, kHz; None is half the rate. What the rate cannot carry is grey.
+    """
     figure, (top, bottom) = _figure(2, 4.0, sharex=True)
     _draw_waveform(top, waveform, sampling_rate)
     _draw_spectrogram(bottom, waveform, sampling_rate)
-    bottom.set_xlabel("time (s)")
+    bottom.set(xlabel="time (s)", ylim=(0, highest or sampling_rate / 2_000), facecolor="#DDDDDD")
     top.set_title(title, parse_math=False)
     return figure
 
@@ -184,16 +197,28 @@ def plot_batch(batch: Mapping[str, "torch.Tensor"], sampling_rate: int = 16_000)
         batch: from the collator: `input_values`, (B, T), padded with 0; `labels`, (B, L), padded with -100.
     """
     values, labels = np.asarray(batch["input_values"]), np.asarray(batch["labels"])
-    size, longest = values.shape  # (B, T)
-    figure, (left, right) = _figure(1, 0.9 + 0.34 * size, ncols=2, sharey=True)
-    for row in range(size):
-        samples = int(np.flatnonzero(values[row]).max(initial=-1)) + 1
-        count = int((labels[row] != IGNORED).sum())
-        left.barh(row, samples / sampling_rate, color=BLUE)
-        left.barh(row, (longest - samples) / sampling_rate, left=samples / sampling_rate, color="#DDDDDD", hatch="//")
-        right.barh(row, count, color=GREEN)
-        right.barh(row, labels.shape[1] - count, left=count, color="#DDDDDD", hatch="//")
-    left.set(xlabel="time (s): sound, then padding (hatched)", ylabel="clip in the batch", yticks=range(size))
+    samples = [int(np.flatnonzero(row).max(initial=-1)) + 1 for row in values]
+    seconds = values.shape[1] / sampling_rate
+    return plot_lengths([one / sampling_rate for one in samples], (labels != IGNORED).sum(axis=1).tolist(), seconds)
+
+
+def plot_lengths(seconds: Sequence[float], labels: Sequence[int], longest: float | None = None) -> Figure:
+    """A batch to be, from its clips' lengths alone: sound and padding, labels and -100.
+
+    Args:
+        seconds: of each clip's sound.
+        labels: how many each clip has.
+        longest: what the sound is padded to, s; None is the longest clip.
+    """
+    size, most = len(seconds), max(labels)
+    longest = max(seconds) if longest is None else longest
+    figure, (left, right) = _figure(1, 0.9 + min(0.34 * size, 4.5), ncols=2, sharey=True)
+    for axes, lengths, end, colour in ((left, seconds, longest, BLUE), (right, labels, most, GREEN)):
+        for row, length in enumerate(lengths):
+            axes.barh(row, length, color=colour)
+            axes.barh(row, end - length, left=length, color="#DDDDDD", hatch="//")
+    left.set(xlabel="time (s): sound, then padding (hatched)", ylabel="clip in the batch")
+    left.set_yticks(range(0, size, 1 + size // 20))
     left.invert_yaxis()
     right.set_xlabel("labels, then -100 (hatched)")
     return figure
@@ -252,23 +277,28 @@ def plot_alignment(steps: Sequence[AlignedWord]) -> Figure:
     return figure
 
 
-def plot_learning_curves(history: Sequence[Mapping[str, Any]]) -> Figure:
-    """Loss, validation WER and share of blank frames over a training's steps.
+def plot_learning_curves(history: Sequence[Mapping[str, Any]], steps: int | None = None) -> Figure:
+    """Loss, validation WER and share of blank frames over a training's steps, and its learning rate where logged.
 
     Args:
-        history: `Trainer.state.log_history`.
+        history: `Trainer.state.log_history`; it may still be empty.
+        steps: how many there will be: where the axes end. None is the last one logged.
     """
-    figure, (left, right) = _figure(1, 3.0, ncols=2)
-    for name, colour, label in (("loss", BLUE, "training"), ("eval_loss", ORANGE, "validation")):
-        points = [(entry["step"], entry[name]) for entry in history if name in entry]
-        left.plot(*zip(*points, strict=True), color=colour, marker="o", markersize=3, label=label)
-    left.set(xlabel="step", ylabel="CTC loss", ylim=(0, None))
-    left.legend()
-    for name, colour, label in (("eval_wer", VERMILION, "WER"), ("eval_blank_share", GREY, "share of blank frames")):
-        points = [(entry["step"], entry[name]) for entry in history if name in entry]
-        right.plot(*zip(*points, strict=True), color=colour, marker="o", markersize=3, label=label)
-    right.set(xlabel="step", ylabel="validation", ylim=(0, None))
-    right.legend()
+    panels = {
+        "CTC loss": (("loss", BLUE, "training"), ("eval_loss", ORANGE, "validation")),
+        "validation": (("eval_wer", VERMILION, "WER"), ("eval_blank_share", GREY, "share of blank frames")),
+    }
+    if any("learning_rate" in entry for entry in history):
+        panels["learning rate"] = (("learning_rate", GREEN, "encoder"),)
+    figure, columns = _figure(1, 3.0, ncols=len(panels))
+    for axes, (label, curves) in zip(columns, panels.items(), strict=True):
+        for name, colour, curve in curves:
+            points = [(entry["step"], entry[name]) for entry in history if name in entry]
+            if points:
+                axes.plot(*zip(*points, strict=True), color=colour, marker="o", markersize=3, label=curve)
+        axes.set(xlabel="step", ylabel=label, ylim=(0, None), xlim=(0, steps) if steps else None)
+        if axes.lines:
+            axes.legend()
     return figure
 
 
@@ -318,6 +348,6 @@ def plot_words(words: Sequence["Word"], waveform: np.ndarray, sampling_rate: int
         top.text(centre, y, word.text, ha="center", va="center", fontsize=9, family="monospace", parse_math=False)
         top.text(centre, y - 0.42, f"{word.confidence:.0%}", ha="center", va="center", fontsize=7)
     top.set(ylim=(-2.8, 0.6), yticks=[])
-    bottom.plot(np.arange(len(waveform)) / sampling_rate, waveform, color=BLUE, linewidth=0.6)
-    bottom.set(xlabel="time (s)", ylabel="amplitude", xlim=(0, len(waveform) / sampling_rate))
+    _draw_waveform(bottom, waveform, sampling_rate)
+    bottom.set_xlabel("time (s)")
     return figure

@@ -8,7 +8,7 @@ asked for: nothing is cached to disk.
 
 import unicodedata
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -81,6 +81,73 @@ def vocabulary(processor: "ProcessorMixin") -> frozenset[str]:
     return frozenset(token for token in tokenizer.get_vocab() if len(token) == 1 and token not in special) | {" "}
 
 
+@dataclass(frozen=True)
+class WrittenCharacter:
+    """What became of one character of a text.
+
+    Attributes:
+        character: as a person wrote it, an accent together with its letter.
+        written: what stands for it; "" where nothing does.
+        lost: the vocabulary lacks it. A letter without its accent, or a space, may stand in its place.
+    """
+
+    character: str
+    written: str
+    lost: bool
+
+    @property
+    def kind(self) -> str:
+        """ "kept", "changed" or "lost"."""
+        if self.lost:
+            return "lost"
+        return "kept" if self.character == self.written else "changed"
+
+
+def _write(character: str, characters: frozenset[str]) -> tuple[str, bool]:
+    for candidate in (character, character.upper(), character.lower()):
+        if all(part in characters for part in candidate):
+            return candidate, False
+    base = unicodedata.normalize("NFD", character)[0]
+    written = next((b for b in (base, base.upper(), base.lower()) if b in characters), None)
+    if written is None:
+        mark = unicodedata.category(character) in ("Mn", "Me", "Cf")  # a mark over a letter parts no word
+        written = "" if mark else " "
+    return written, not character.isspace()
+
+
+def write_characters(text: str, characters: frozenset[str]) -> list[WrittenCharacter]:
+    """Writes a text in a vocabulary's characters, one by one: what `normalise_text` does, step by step.
+
+    Args:
+        text: as a person wrote it.
+        characters: from `vocabulary`.
+
+    Returns:
+        One for each character, an accent together with its letter. Their `written` make the normalised text:
+        of several spaces in a row all but the first, and those at the ends, are "".
+
+    >>> for one in write_characters("Pay £5", frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ' ")):
+    ...     print(repr(one.character), repr(one.written), one.kind)
+    'P' 'P' kept
+    'a' 'A' changed
+    'y' 'Y' changed
+    ' ' '' changed
+    '£' '' lost
+    '5' '' lost
+    """
+    steps, last = [], " "
+    for character in unicodedata.normalize("NFC", text):
+        written, lost = _write(character.translate(PLAIN), characters)
+        if written == last == " ":
+            written = ""
+        last = written or last
+        steps.append(WrittenCharacter(character, written, lost))
+    spaces = [place for place, step in enumerate(steps) if step.written == " "]
+    if spaces and last == " ":
+        steps[spaces[-1]] = replace(steps[spaces[-1]], written="")
+    return steps
+
+
 def normalise_text(text: str, characters: frozenset[str]) -> NormalisedText:
     """Writes a text in a vocabulary's characters, and counts what could not be written.
 
@@ -94,24 +161,24 @@ def normalise_text(text: str, characters: frozenset[str]) -> NormalisedText:
     >>> normalise_text("Pay £50 to O’Neill, please", frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ' "))
     NormalisedText(text="PAY TO O'NEILL PLEASE", lost=Counter({'£': 1, '5': 1, '0': 1, ',': 1}))
     """
-    text = unicodedata.normalize("NFC", text).translate(PLAIN)
-    lost: Counter = Counter()
-    kept = []
-    for character in text:
-        for candidate in (character, character.upper(), character.lower()):
-            if all(part in characters for part in candidate):
-                kept.append(candidate)
-                break
-        else:
-            base = unicodedata.normalize("NFD", character)[0]
-            base = next((b for b in (base, base.upper(), base.lower()) if b in characters), None)
-            if base:
-                kept.append(base)
-            elif unicodedata.category(character) not in ("Mn", "Me", "Cf"):  # a mark over a letter parts no word
-                kept.append(" ")
-            if not character.isspace():
-                lost[character] += 1
-    return NormalisedText(" ".join("".join(kept).split()), lost)
+    steps = write_characters(text, characters)
+    lost = Counter(step.character.translate(PLAIN) for step in steps if step.lost)
+    return NormalisedText("".join(step.written for step in steps), lost)
+
+
+def encode_text(text: str, processor: "ProcessorMixin") -> list[int]:
+    """A text as a person wrote it to labels.
+
+    Raises:
+        AsrError: it has no character of the vocabulary.
+    """
+    written = normalise_text(text, vocabulary(processor)).text
+    if not written:
+        raise AsrError(
+            f"{text!r} has no character of the vocabulary: correct the text, remove the row, "
+            "or take a checkpoint with the characters of this language."
+        )
+    return processor.tokenizer(written).input_ids
 
 
 def prepare_dataset(row: dict[str, Any], processor: "ProcessorMixin") -> dict[str, Any]:
@@ -129,14 +196,9 @@ def prepare_dataset(row: dict[str, Any], processor: "ProcessorMixin") -> dict[st
     """
     extractor = processor.feature_extractor
     waveform = audio.load(row["audio"], extractor.sampling_rate)  # (num_samples,)
-    text = normalise_text(row["transcription"], vocabulary(processor)).text
-    if not text:
-        raise AsrError(
-            f"{row['transcription']!r} has no character of the vocabulary: correct the text, remove the row, "
-            "or take a checkpoint with the characters of this language."
-        )
+    labels = encode_text(row["transcription"], processor)
     values = extractor(waveform, sampling_rate=extractor.sampling_rate).input_values[0]
-    return {"input_values": np.asarray(values, dtype=np.float32), "labels": processor.tokenizer(text).input_ids}
+    return {"input_values": np.asarray(values, dtype=np.float32), "labels": labels}
 
 
 def _prepare_batch(batch: dict[str, list], processor: "ProcessorMixin") -> dict[str, list]:

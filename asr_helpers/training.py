@@ -7,6 +7,7 @@ The training loop is `transformers.Trainer`'s.
 
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -20,7 +21,7 @@ from .sources import Recipe, Source
 
 if TYPE_CHECKING:
     from datasets import Dataset
-    from transformers import ProcessorMixin, Trainer, TrainingArguments, Wav2Vec2ForCTC
+    from transformers import ProcessorMixin, Trainer, TrainerCallback, TrainingArguments, Wav2Vec2ForCTC
 
 # Samples. Batches padded to multiples of 32 frames have shapes that recur: on a CPU they run faster.
 PAD_TO_MULTIPLE_OF = 32 * 320
@@ -148,11 +149,13 @@ def build_trainer(
     validation: "Dataset",
     recipe: Recipe,
     args: "TrainingArguments",
+    callbacks: Sequence["TrainerCallback"] = (),
 ) -> "Trainer":
-    """A `Trainer` over prepared rows, with the recipe's two rates.
+    """A `Trainer` over prepared rows, with the recipe's two rates, that prints a line at each evaluation.
 
     Args:
         train, validation: rows as they were loaded; `preprocessing.prepare` is applied here.
+        callbacks: what else watches the training, such as `widgets.training_view()`.
     """
     import torch
     from transformers import Trainer
@@ -169,10 +172,10 @@ def build_trainer(
         processing_class=processor,
         compute_metrics=partial(compute_metrics, processor=processor),
         preprocess_logits_for_metrics=argmax_ids,
+        callbacks=[_progress(), *callbacks],
         optimizers=(torch.optim.AdamW(parameter_groups(model, recipe), weight_decay=0.005, fused=True), None),
     )
     trainer.remove_callback(PrinterCallback)
-    trainer.add_callback(_progress())
     return trainer
 
 
@@ -210,6 +213,7 @@ def fine_tune(
     seed: int = 0,
     resume: bool = False,
     push_to_hub: bool = False,
+    callbacks: Sequence["TrainerCallback"] = (),
     **changes: Any,
 ) -> TrainingResult:
     """Fine-tunes a source's checkpoint with its recipe, and leaves the best checkpoint in `output_dir`.
@@ -221,6 +225,7 @@ def fine_tune(
         seed: of the fresh head and of the order of rows.
         resume: go on from the newest checkpoint in `output_dir`.
         push_to_hub: upload the result as well, under the folder's name.
+        callbacks: what watches the training besides the lines that are printed, such as `widgets.training_view()`.
         changes: `TrainingArguments`' own, unrenamed: `max_steps=100`.
 
     Raises:
@@ -233,7 +238,7 @@ def fine_tune(
         raise AsrError(f"There is no checkpoint in {str(output_dir)!r} to resume from: leave out resume.")
     model = build_model(source.checkpoint, processor, seed)
     args = training_arguments(output_dir, source.recipe, seed=seed, **changes)
-    trainer = build_trainer(model, processor, train, validation, source.recipe, args)
+    trainer = build_trainer(model, processor, train, validation, source.recipe, args, callbacks)
     before = trainer.evaluate()["eval_wer"]
     started = time.perf_counter()
     trainer.train(resume_from_checkpoint=resume or None)

@@ -48,6 +48,7 @@ DRAW = {
     "plot_splits": lambda text: plots.plot_splits({text: ({text: 2}, {"b": 1})}),
     "plot_scores": lambda text: plots.plot_scores({text: scores(0.5, 0.4, 0.6)}),
     "plot_batch": lambda text: plots.plot_batch(BATCH, RATE),
+    "plot_lengths": lambda text: plots.plot_lengths([2.0, 1.0], [9, 5]),
     "plot_padding": lambda text: plots.plot_padding({text: [1.0, 2.0, 3.0]}, 2),
     "plot_alignment": lambda text: plots.plot_alignment([AlignedWord("S", text, text + text)]),
     "plot_learning_curves": lambda text: plots.plot_learning_curves(HISTORY),

@@ -1,0 +1,100 @@
+"""The padded batch, and what its size and the order of clips cost."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets
+import numpy as np
+
+from .. import AsrError, audio
+from ..collation import duration_batches, random_batches, sorted_batches, total_padding_share
+from ..plots import plot_lengths
+from ..preprocessing import encode_text
+from .kit import WIDE, View, draw, note, picture, table, text, unheard
+
+if TYPE_CHECKING:
+    from transformers import ProcessorMixin
+
+
+def batch_view(rows: Sequence[Mapping[str, Any]], processor: "ProcessorMixin") -> View:
+    """Move the batch size, choose how clips are put together, and watch the padding.
+
+    Args:
+        rows: from `loading.load_rows`, or dicts with `audio` and `transcription`. One that cannot be prepared is
+            left out, and the view says why.
+        processor: makes the labels.
+
+    Returns:
+        A view with the controls `size`, `strategy`, `number` (which batch is drawn) and `shuffle`.
+    """
+    seconds, labels, left_out = [], [], []
+    for number, row in enumerate(rows):
+        try:
+            length, ids = audio.duration(row["audio"]), encode_text(row["transcription"], processor)
+        except AsrError as error:
+            left_out.append(f"Row {number} is left out: {error}")
+            continue
+        seconds.append(length)
+        labels.append(len(ids))
+    if not any(seconds):
+        raise AsrError("There are no rows to make batches of.")
+    size = ipywidgets.IntSlider(description="batch size", value=8, min=1, max=32, style=WIDE)
+    strategy = ipywidgets.ToggleButtons(options=["random", "sorted", "by duration"], description="order", style=WIDE)
+    number = ipywidgets.IntSlider(description="batch", min=1, max=2, style=WIDE)
+    shuffle = ipywidgets.Button(description="shuffle again", tooltip="another random order")
+    shown, shares, message = ipywidgets.HTML(), ipywidgets.HTML(), ipywidgets.HTML()
+    if left_out:
+        message.value = note("<br>".join(map(text, left_out)))
+    state: dict[str, Any] = {"seed": 0}
+
+    def show_batch(change: object = None) -> None:
+        batches = state["batches"]
+        drawn = min(number.value, len(batches))
+        batch = batches[drawn - 1]
+        chosen = [seconds[row] for row in batch]
+        share = f"{total_padding_share(seconds, [batch]):.0%}"
+        figure = plot_lengths(chosen, [labels[row] for row in batch])
+        figure.suptitle(f"batch {drawn} of {len(batches)}: {share} padding", fontsize=10)
+        seen = (
+            f"Batch {drawn} of {len(batches)}: {len(batch)} clips of {min(chosen):.1f} to {max(chosen):.1f} s, "
+            f"{share} of its sound is padding; right, their labels, filled up with -100."
+        )
+        shown.value = picture(draw(figure), seen)
+
+    def show(change: object = None) -> None:
+        budget = size.value * float(np.mean(seconds))
+        ways = {
+            "random": random_batches(seconds, size.value, state["seed"]),
+            "sorted": sorted_batches(seconds, size.value),
+            "by duration": duration_batches(seconds, budget),
+        }
+        lines = []
+        for name, batches in ways.items():
+            largest = max(len(batch) * max(seconds[row] for row in batch) for batch in batches)
+            clips = [len(batch) for batch in batches]
+            share = f"{total_padding_share(seconds, batches):.1%}"
+            line = [name, share, str(len(batches)), f"{min(clips)} to {max(clips)}", f"{largest:.0f} s"]
+            lines.append([f"<b>{cell}</b>" for cell in line] if name == strategy.value else line)
+        head = ["order", "padding", "batches", "clips in a batch", "largest, padding included"]
+        caption = f"{len(seconds)} clips, {size.value} to a batch; by duration: up to {budget:.0f} s to a batch"
+        shares.value = table(head, lines, caption)
+        state["batches"] = ways[strategy.value]
+        with unheard(show_batch, number):
+            number.max = max(2, len(state["batches"]))  # no browser draws a slider of one place
+        show_batch()
+
+    def show_another(button: object) -> None:
+        state["seed"] += 1
+        show()
+
+    number.observe(show_batch, "value")
+    show()
+    size.observe(show, "value")
+    strategy.observe(show, "value")
+    shuffle.on_click(show_another)
+    return View(
+        "batch",
+        [ipywidgets.HBox([size, number]), ipywidgets.HBox([strategy, shuffle]), message, shares, shown],
+        css="asr-batch-view",
+        size=size, strategy=strategy, number=number, shuffle=shuffle, shown=shown, shares=shares, message=message,
+    )  # fmt: skip

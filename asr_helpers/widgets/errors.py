@@ -1,0 +1,183 @@
+"""Every utterance and its errors: to sort, to filter, to hear, to edit, and between two models."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import ipywidgets
+import numpy as np
+
+from .. import AsrError, audio
+from ..evaluation import AlignedWord, align, confusions, count_errors, group_counts, score, sum_counts
+from ..loading import RowFacts, describe
+from .kit import (
+    FULL,
+    PALE,
+    WIDE,
+    RowChooser,
+    View,
+    alignment,
+    counts,
+    note,
+    page,
+    plain,
+    sound,
+    table,
+    telling,
+    text,
+    unheard,
+)
+
+SORTS = {"highest WER": "rate", "most errors": "errors", "row": "row", "longest": "seconds", "text": "text"}
+KINDS = {
+    "any": None,
+    "no errors": lambda words: not words.errors,
+    "substitutions": lambda words: words.substitutions,
+    "deletions": lambda words: words.deletions,
+    "insertions": lambda words: words.insertions,
+}
+COMMONEST = 30  # confusions listed
+
+
+def errors_view(
+    rows: Sequence[Mapping[str, Any]],
+    references: Sequence[str],
+    hypotheses: Sequence[str],
+    other: Sequence[str] | None = None,
+    names: tuple[str, str] = ("this model", "the other"),
+) -> View:
+    """Look through utterances by their errors, hear them, and edit a hypothesis to see what counts.
+
+    Args:
+        rows: from `loading.load_splits`, one for each utterance.
+        references: what was said, normalised.
+        hypotheses: what a model wrote.
+        other: what another model wrote, to compare: the same one before its training.
+        names: the two models'.
+
+    Returns:
+        A view with the controls `chooser` (its `search`, `intent`, `voice`, `seconds`, `kind`, `confusion`, `sort`
+        and the list `rows`), `group` and `hypothesis`, the box to edit.
+
+    Raises:
+        AsrError: the lists differ in length, or a reference is empty.
+    """
+    facts, references = describe(rows), list(references)
+    if len(facts) != len(references):
+        raise AsrError(f"{len(facts)} rows and {len(references)} references: there must be one each.")
+    models = {names[0]: list(hypotheses)} | ({names[1]: list(other)} if other is not None else {})
+    words = {name: count_errors(references, written) for name, written in models.items()}
+    aligned = {
+        name: [align(*pair) for pair in zip(references, written, strict=True)] for name, written in models.items()
+    }
+    mine, others = words[names[0]], words.get(names[1])
+    commonest = confusions(aligned[names[0]]).most_common(COMMONEST)
+
+    sorts = SORTS | ({"most gained": "gained", "most lost": "lost"} if others else {})
+    sort = ipywidgets.Dropdown(description="sort by", options=list(sorts.items()), style=WIDE, layout={"width": "auto"})
+    kind = ipywidgets.Dropdown(description="with", options=list(KINDS), style=WIDE, layout={"width": "auto"})
+    listed = [("all utterances", None), *((_confusion(step, times), step) for step, times in commonest)]
+    confusion = ipywidgets.Select(description="confusions", options=listed, rows=12, style=WIDE, layout=FULL)
+    groups = _groups(facts)
+    group = ipywidgets.Dropdown(description="WER by", options=list(groups), style=WIDE)
+    hypothesis = ipywidgets.Textarea(description="edit", rows=2, layout=FULL, style=WIDE)
+    message, summary, detail, player, edited, by_group = (ipywidgets.HTML() for _ in range(6))
+
+    def label(row: int) -> str:
+        rates = " → ".join(f"{words[name][row].rate:.2f}" for name in reversed(models))
+        return f"WER {rates} · row {row} · {facts[row].seconds:.1f} s · {references[row]}"
+
+    def arrange(found: list[int]) -> list[int]:
+        wanted, step = KINDS[kind.value], confusion.value
+        found = [row for row in found if wanted is None or wanted(mine[row])]
+        found = [row for row in found if step is None or step in aligned[names[0]][row]]
+        keys = {
+            "rate": lambda row: -mine[row].rate,
+            "errors": lambda row: -mine[row].errors,
+            "row": lambda row: row,
+            "seconds": lambda row: -facts[row].seconds,
+            "text": lambda row: references[row],
+            "gained": lambda row: mine[row].errors - others[row].errors,
+            "lost": lambda row: others[row].errors - mine[row].errors,
+        }
+        return sorted(found, key=keys[sort.value])
+
+    chooser = RowChooser(facts, label, arrange, {"kind": kind, "sort": sort}, lines=16)
+
+    def show_row(change: object = None) -> None:
+        row = chooser.row
+        one = facts[row]
+        about = [f"row {row}", *(text(what) for what in (one.intent, one.voice) if what), f"{one.seconds:.1f} s"]
+        parts = [f'<p style="color:{PALE}">{" · ".join(about)}</p>']
+        for name in reversed(models):
+            title = f"<b>{text(name)}</b>: " if others else ""
+            parts.append(f"<p>{title}{counts(words[name][row])}</p>{alignment(aligned[name][row])}")
+        detail.value = page("".join(parts))
+        with unheard(show_edit, hypothesis):
+            hypothesis.value = plain(models[names[0]][row])
+        show_edit()
+        player.value = ""
+        with telling(message):
+            player.value = sound(*audio.decode(rows[row]["audio"]), f"play row {row}")
+
+    def show_edit(change: object = None) -> None:
+        row, content = chooser.row, " ".join(hypothesis.value.split())
+        (count,) = count_errors([references[row]], [content])
+        empty = "" if content else note("Nothing is written: every word of the reference counts as a deletion.")
+        steps = align(references[row], content)
+        changed = alignment(steps) if steps != aligned[names[0]][row] else ""  # else it stands above
+        edited.value = empty + page(f"<p>As edited: {counts(count)}</p>{changed}")
+
+    def show_groups(change: object = None) -> None:
+        head, lines = [group.value, "utterances", "words"], []
+        for name in models:
+            head += [f"WER {text(name)}" if others else "WER", "errors"]
+        parts = [group_counts(groups[group.value], words[name]) for name in models]
+        for value, members in sorted(parts[0].items(), key=lambda part: -sum_counts(part[1]).rate):
+            totals = [sum_counts(part[value]) for part in parts]
+            line = [text(value), str(len(members)), str(totals[0].hits + totals[0].substitutions + totals[0].deletions)]
+            for total in totals:
+                line += [f"{total.rate:.3f}", str(total.errors)]
+            lines.append(line)
+        by_group.value = table(head, lines, f"WER by {group.value}")
+
+    hypothesis.observe(show_edit, "value")
+    chooser.observe(show_row, "row")
+    confusion.observe(lambda change: chooser.fill(), "value")
+    group.observe(show_groups, "value")
+    for name, written in models.items():
+        summary.value += page(f"<b>{text(name)}</b>: {score(references, written)}")
+    show_row()
+    show_groups()
+    left = ipywidgets.VBox([chooser.rows, chooser.found], layout={"width": "42%"})
+    right = ipywidgets.VBox(
+        [detail, player, message, hypothesis, edited], layout={"width": "58%", "padding": "0 0 0 12px"}
+    )
+    below = ipywidgets.VBox([confusion], layout={"width": "42%"})
+    beside = ipywidgets.VBox([group, by_group], layout={"width": "58%", "padding": "0 0 0 12px"})
+    return View(
+        "errors",
+        [summary, chooser.filters, ipywidgets.HBox([left, right]), ipywidgets.HBox([below, beside])],
+        css="asr-errors-view",
+        chooser=chooser, kind=kind, sort=sort, confusion=confusion, group=group, hypothesis=hypothesis,
+        summary=summary, detail=detail, player=player, edited=edited, by_group=by_group, message=message,
+    )  # fmt: skip
+
+
+def _confusion(step: AlignedWord, times: int) -> str:
+    if step.kind == "S":
+        what = f"{step.reference} → {step.hypothesis}"
+    else:
+        what = f"{step.reference} left out" if step.kind == "D" else f"{step.hypothesis} put in"
+    return plain(f"{times} × {step.kind} {what}")
+
+
+def _groups(facts: Sequence[RowFacts]) -> dict[str, list[str]]:
+    """What utterances can be grouped by: the values of each."""
+    first, second = np.quantile([one.seconds for one in facts], [1 / 3, 2 / 3])
+    names = f"up to {first:.1f} s", f"{first:.1f} to {second:.1f} s", f"over {second:.1f} s"
+    groups = {
+        "voice": [one.voice or "unknown" for one in facts],
+        "intent": [one.intent or "unknown" for one in facts],
+        "length": [names[int(np.searchsorted([first, second], one.seconds))] for one in facts],
+    }
+    return {name: values for name, values in groups.items() if len(set(values)) > 1} or {"length": groups["length"]}

@@ -1,0 +1,85 @@
+"""A training as it happens."""
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets
+import numpy as np
+
+from ..plots import plot_learning_curves
+from .kit import FULL, View, draw, note, page, picture
+
+if TYPE_CHECKING:
+    from transformers import TrainerCallback
+
+PLATEAU = 0.98  # of all frames blank: nothing, or next to nothing, is written
+
+
+def training_view() -> "TrainerCallback":
+    """Loss, WER and learning rate while a training runs, with step, time left, and a warning of collapse.
+
+    It is a widget and a `TrainerCallback` in one: display it, then give it to the training,
+    `training.fine_tune(…, callbacks=[view])` or a `Trainer` of your own. Where no widget can be shown, nothing
+    is lost: `fine_tune` prints a line at each evaluation in any case.
+
+    Returns:
+        A view with the parts `progress`, `status`, `warning` and `shown`, the curves.
+    """
+    from transformers import TrainerCallback
+
+    class TrainingView(View, TrainerCallback):
+        def __init__(self):
+            self.progress = ipywidgets.IntProgress(description="step", layout=FULL)
+            self.status = ipywidgets.HTML(page("The training has not begun."))
+            self.warning, self.shown = ipywidgets.HTML(), ipywidgets.HTML()
+            super().__init__(
+                "training", [self.progress, self.status, self.warning, self.shown], css="asr-training-view"
+            )
+
+        def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+            self._started, self._first = time.perf_counter(), state.global_step
+            self.progress.max = state.max_steps
+
+        def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+            self.progress.value = state.global_step
+            spent = time.perf_counter() - self._started
+            left = spent / (state.global_step - self._first) * (state.max_steps - state.global_step)
+            self.status.value = page(f"Step {state.global_step} of {state.max_steps}, {left:.0f} s left.")
+
+        def on_log(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+            history = state.log_history
+            last = {name: entry[name] for entry in history for name in entry}
+            seen = "; ".join(
+                f"{words} {last[name]:.3g}"
+                for name, words in (
+                    ("loss", "loss"),
+                    ("eval_wer", "validation WER"),
+                    ("eval_blank_share", "share of blank frames"),
+                    ("learning_rate", "learning rate"),
+                )
+                if name in last
+            )
+            figure = plot_learning_curves(history, steps=state.max_steps or None)
+            self.shown.value = picture(draw(figure), f"Curves up to step {state.global_step}. Last: {seen}.") + page(
+                seen
+            )
+            self.warning.value = note(trouble) if (trouble := _trouble(last)) else ""
+
+        def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+            spent = time.perf_counter() - self._started
+            self.status.value = page(f"Done: {state.global_step} steps in {spent:.0f} s.")
+
+    return TrainingView()
+
+
+def _trouble(last: dict[str, float]) -> str:
+    """What the last values warn of, in words; "" for nothing."""
+    if not np.isfinite(last.get("loss", 0.0)):
+        return "The loss is not a number: the training has diverged. Lower the learning rates."
+    if last.get("eval_blank_share", 0.0) >= PLATEAU:
+        return (
+            f"{last['eval_blank_share']:.0%} of the validation frames are blank: the model writes next to nothing. "
+            "Every CTC training starts on this plateau; one that stays on it has collapsed, and needs a higher "
+            "head_learning_rate or more steps."
+        )
+    return ""

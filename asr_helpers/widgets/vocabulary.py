@@ -1,0 +1,75 @@
+"""Any text, character by character: what the normaliser keeps, changes and loses."""
+
+from typing import TYPE_CHECKING
+
+import ipywidgets
+
+from ..plots import BLUE, GREEN, VERMILION
+from ..preprocessing import encode_text, vocabulary, write_characters
+from .kit import FULL, LINE, PALE, WIDE, View, page, telling, text
+
+if TYPE_CHECKING:
+    from transformers import ProcessorMixin
+
+LONGEST = 300  # characters shown one by one
+MARKS = {"kept": ("K", GREEN, "#000"), "changed": ("C", BLUE, "#fff"), "lost": ("L", VERMILION, "#000")}
+
+
+def vocabulary_view(processor: "ProcessorMixin", content: str = "") -> View:
+    """Type a text; see what becomes of each character, and the label ids.
+
+    Args:
+        processor: its tokenizer names the vocabulary.
+        content: to start with.
+
+    Returns:
+        A view with the control `written`, a box to type in.
+    """
+    written = ipywidgets.Textarea(value=content, description="text", rows=2, layout=FULL, style=WIDE)
+    shown, message = ipywidgets.HTML(), ipywidgets.HTML()
+    characters = vocabulary(processor)
+    ids = processor.tokenizer.get_vocab()
+    space = processor.tokenizer.word_delimiter_token
+
+    def show(change: object = None) -> None:
+        steps = write_characters(written.value, characters)
+        cells = []
+        for step in steps[:LONGEST]:
+            letter, colour, ink = MARKS[step.kind]
+            labels = " ".join(str(ids[space if one == " " else one]) for one in step.written)
+            line = ";text-decoration:line-through" if step.kind == "lost" else ""
+            cells.append(
+                '<div style="display:inline-block;vertical-align:top;text-align:center;min-width:26px;'
+                f'margin:0 2px 6px 0;border:1px solid {LINE};border-top:4px solid {colour};padding:0 3px">'
+                f'<span style="font-size:120%{line}">{_visible(step.character)}</span><br>'
+                f'<span style="font-size:120%">{_visible(step.written)}</span><br>'
+                f'<span style="color:{PALE};font-size:85%">{labels or "&nbsp;"}</span><br>'
+                f'<span style="background:{colour};color:{ink};padding:0 4px" title="{step.kind}">{letter}</span></div>'
+            )
+        numbers = [sum(step.kind == kind for step in steps) for kind in MARKS]
+        counts = ", ".join(f"{number} {kind} ({MARKS[kind][0]})" for number, kind in zip(numbers, MARKS, strict=True))
+        more = f"<p>The first {LONGEST} are shown.</p>" if len(steps) > LONGEST else ""
+        legend = f'<p style="color:{PALE}">From top: as typed, as written, label id. ␣ is a space, · is nothing.</p>'
+        shown.value = page(f"<p>{len(steps)} characters: {counts}.</p>{''.join(cells)}{more}{legend}")
+        if not steps:
+            message.value = page("Type a text: each of its characters is shown here.")
+            return
+        with telling(message):
+            labels = encode_text(written.value, processor)
+            normalised = "".join(step.written for step in steps)
+            shown.value += page(f"Written: <b>{text(normalised)}</b><br>Labels: {labels}")
+
+    show()
+    written.observe(show, "value")
+    return View(
+        "vocabulary",
+        [written, message, shown],
+        css="asr-vocabulary-view",
+        written=written,
+        shown=shown,
+        message=message,
+    )
+
+
+def _visible(character: str) -> str:
+    return {"": "·", " ": "␣"}.get(character) or text(character)

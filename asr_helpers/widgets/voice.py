@@ -1,0 +1,100 @@
+"""A recording of one's own, transcribed."""
+
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets
+
+from .. import audio
+from ..plots import plot_words
+from .clip import clip_facts
+from .kit import FULL, WIDE, View, draw, page, picture, sound, table, telling, text, unheard, word_options, word_span
+
+if TYPE_CHECKING:
+    from ..inference import Recogniser
+
+LONGEST = 60  # s
+
+
+def voice_view(recogniser: "Recogniser") -> View:
+    """Upload a recording; see its waveform and what was heard, words in time and how sure each is.
+
+    Core ipywidgets cannot record: no widget of theirs reaches the microphone. A computer's recorder writes the file
+    (choose WAV, FLAC, OGG or MP3), and a phone offers its own when asked for sound. Many phones write M4A, which
+    cannot be read here; the view says so.
+
+    Args:
+        recogniser: hears the recording, at most its first 60 s.
+
+    Returns:
+        A view with the controls `upload` and `word`.
+    """
+    upload = ipywidgets.FileUpload(description="choose a recording", accept="audio/*", layout={"width": "auto"})
+    word = ipywidgets.Dropdown(description="word", options=word_options(()), style=WIDE, layout={"width": "auto"})
+    message, shown, transcript, player = (ipywidgets.HTML() for _ in range(4))
+    message.value = page("Choose a recording of speech: WAV, FLAC, OGG or MP3, up to a minute.")
+    results = ipywidgets.VBox([transcript, shown, word, player], layout=FULL)
+    heard: dict[str, Any] = {}
+
+    def show_word(change: object = None) -> None:
+        waveform, rate = heard["waveform"], recogniser.sampling_rate
+        seconds = len(waveform) / rate
+        start, end = word_span(heard["words"], word.value, seconds)
+        what = f"word {word.value + 1}" if word.value >= 0 else "the recording"
+        player.value = sound(waveform[int(start * rate) : int(end * rate)], rate, f"play {what}")
+        seen = f"Waveform of {seconds:.1f} s, and over it where each word was heard: {heard['text']}."
+        chosen = heard["words"][word.value] if word.value >= 0 else None
+        shown.value = picture(heard["drawing"], seen, chosen and (chosen.start / seconds, chosen.end / seconds))
+
+    def show_recording(change: object = None) -> None:
+        if not upload.value:
+            return
+        name, content = uploaded_file(upload.value)
+        with telling(message):
+            recorded, sampling_rate = audio.decode({"bytes": content, "path": name})
+            facts = audio.facts(recorded, sampling_rate)
+            rate = recogniser.sampling_rate
+            waveform = audio.resample(recorded[: LONGEST * sampling_rate], sampling_rate, rate)
+            emission = recogniser.emission(waveform)
+            result = recogniser.read(emission)
+            heard.update(waveform=waveform, words=result.words, text=result.text)
+            heard["drawing"] = draw(plot_words(result.words, waveform, rate))
+            lines = [
+                [text(one.text), f"{one.start:.2f}", f"{one.end:.2f}", f"{one.confidence:.0%}"] for one in result.words
+            ]
+            words = table(["word", "from (s)", "to (s)", "sure"], lines, "Words in time")
+            cut = f" Its first {LONGEST} s were heard." if facts.seconds > LONGEST else ""
+            said = f"<b>{text(result.text)}</b>" if result.text.strip() else "No word was heard in it."
+            transcript.value = page(
+                f"<p>{text(name)}:{cut}</p><p style='font-size:120%'>{said}</p>{clip_facts(facts)}"
+                f"<details><summary>{len(lines)} words in time</summary>{words}</details>"
+            )
+            with unheard(show_word, word):
+                word.options = word_options(result.words)
+                word.value = -1
+            show_word()
+            view.children = [upload, message, results]
+
+    word.observe(show_word, "value")
+    upload.observe(show_recording, "value")
+    view = View(
+        "voice",
+        [upload, message],
+        css="asr-voice-view",
+        upload=upload, word=word, message=message, shown=shown, transcript=transcript, player=player,
+    )  # fmt: skip
+    return view
+
+
+def uploaded_file(value: Any) -> tuple[str, bytes]:
+    """The newest file of a FileUpload's value, in the form of ipywidgets 7 or 8.
+
+    >>> uploaded_file({"a.wav": {"metadata": {"name": "a.wav"}, "content": b"RIFF"}})
+    ('a.wav', b'RIFF')
+    >>> uploaded_file(({"name": "a.wav", "content": memoryview(b"RIFF")},))
+    ('a.wav', b'RIFF')
+    """
+    if isinstance(value, dict):
+        name, file = list(value.items())[-1]
+    else:
+        name, file = value[-1]["name"], value[-1]
+    return name, bytes(file["content"])

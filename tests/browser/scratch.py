@@ -1,0 +1,99 @@
+"""Notebooks that the tests make: every view on a little of the demo, on a clip of ten seconds, on hostile text."""
+
+from pathlib import Path
+
+import nbformat
+from nbformat.v4 import new_code_cell, new_notebook
+
+# Text that would run, or break out of where it stands, if it were taken for markup.
+PAYLOADS = (
+    "<img src=x onerror=window.asrPwned=1>",
+    "<script>window.asrPwned=2</script>",
+    "</textarea></option></select><svg onload=window.asrPwned=3>",
+    "\"'><input autofocus onfocus=window.asrPwned=4>",
+    "</div></table></bdi> a & b &lt;i&gt; <!--",
+    "\u202eright to left\u202c \u2067\u05d0\u05d1",
+    "$x^2$ \\(y\\) `z`",
+)
+KERNEL = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
+
+
+def write_notebook(path: Path, tagged: str = "", **cells: str) -> None:
+    """Writes code cells, by id; the one named `tagged` is expected to fail."""
+    made = [
+        new_code_cell(source, id=name, metadata={"tags": ["raises-exception"]} if name == tagged else {})
+        for name, source in cells.items()
+    ]
+    nbformat.write(new_notebook(cells=made, metadata=KERNEL), path)
+
+
+IMPORTS = """\
+import datasets, numpy as np, transformers
+from asr_helpers import audio, loading, training, widgets
+from asr_helpers.evaluation import evaluate
+from asr_helpers.inference import load_recogniser
+from asr_helpers.sources import source
+datasets.disable_progress_bars()
+transformers.logging.set_verbosity_error()
+transformers.utils.logging.disable_progress_bar()
+demo = source("demo")
+splits = loading.load_splits(demo)
+recogniser = load_recogniser(demo.fine_tuned)
+processor = recogniser.processor"""
+
+
+def write_views(path: Path) -> None:
+    """Writes a notebook with every view, on a few clips of the demo."""
+    write_notebook(
+        path,
+        imports=IMPORTS,
+        rows="rows = splits['test'].select(range(24))",
+        clip="widgets.clip_view(rows)",
+        vocabulary="widgets.vocabulary_view(processor, 'Pay my bill')",
+        batch="widgets.batch_view(splits['train'], processor)",
+        emission="widgets.emission_view(recogniser, rows)",
+        transcribe="""\
+_, lines = evaluate(recogniser, rows)
+references = [line["reference"] for line in lines]
+hypotheses = [line["hypothesis"] for line in lines]
+before = [" ".join(words.split()[:-1]) for words in references]""",
+        errors="widgets.errors_view(rows, references, hypotheses, before, ('trained', 'untrained'))",
+        voice="widgets.voice_view(recogniser)",
+        training="training_view = widgets.training_view()\ntraining_view",
+        fine_tune="""\
+few = splits["train"].select(range(16)), rows.select(range(4))
+result = training.fine_tune(demo, *few, processor, "trained", num_train_epochs=2, callbacks=[training_view])""",
+    )
+
+
+def write_long(path: Path) -> None:
+    """Writes a notebook with the views of a clip, on three clips of ten seconds."""
+    write_notebook(
+        path,
+        imports=IMPORTS,
+        rows="""\
+waves = [audio.decode(clip)[0] for clip in splits["test"]["audio"][:24]]
+joined = [np.concatenate(np.roll(np.array(waves, object), 8 * number))[:80_000] for number in range(3)]
+clips = [{"bytes": audio.encode(wave, 8_000), "path": None} for wave in joined]
+rows = [{"audio": clip, "transcription": "ten seconds"} for clip in clips]
+assert [audio.duration(clip) for clip in clips] == [10, 10, 10]""",
+        clip="widgets.clip_view(rows)",
+        emission="widgets.emission_view(recogniser, rows)",
+    )
+
+
+def write_hostile(path: Path) -> None:
+    """Writes a notebook with every view that shows text, and PAYLOADS for text."""
+    write_notebook(
+        path,
+        imports=IMPORTS,
+        rows=f"""\
+payloads = {list(PAYLOADS)!r}
+clips = splits["test"]["audio"]
+rows = [{{"audio": clip, "transcription": text}} for clip, text in zip(clips, payloads, strict=False)]""",
+        clip="widgets.clip_view(rows)",
+        vocabulary="widgets.vocabulary_view(processor, ' '.join(payloads))",
+        emission="widgets.emission_view(recogniser, rows)",
+        errors="widgets.errors_view(rows, payloads, payloads[::-1], payloads, names=tuple(payloads[:2]))",
+        voice="widgets.voice_view(recogniser)",
+    )

@@ -1,0 +1,340 @@
+"""Every view, worked by mouse and keyboard as a reader works it: what then stands in the page.
+
+A view is found by its class, in whatever notebook shows it, and the tests know nothing of its rows.
+"""
+
+import io
+import re
+
+import pytest
+import soundfile
+from lab import Notebook
+from looks import flaws
+from playwright.sync_api import Locator, expect
+
+from asr_helpers import loading
+from asr_helpers.sources import source
+
+# The notebook that shows each view.
+HOMES = {
+    "clip": "views.ipynb",
+    "vocabulary": "views.ipynb",
+    "batch": "views.ipynb",
+    "emission": "views.ipynb",
+    "errors": "views.ipynb",
+    "training": "views.ipynb",
+    "voice": "views.ipynb",
+}
+
+
+def shown(name: str) -> pytest.MarkDecorator:
+    """The test's `notebook` is the one that shows this view."""
+    return pytest.mark.parametrize("notebook", [HOMES[name]], indirect=True)
+
+
+def slider(view: Locator, description: str) -> Locator:
+    """The handles of a slider, from left to right."""
+    return view.locator(".widget-slider").filter(has_text=description).get_by_role("slider")
+
+
+def options(choice: Locator) -> list[str]:
+    return choice.locator("option").all_text_contents()
+
+
+def picture(view: Locator) -> str:
+    """What its one picture shows, in the words for those who cannot see it."""
+    return view.get_by_role("img").get_attribute("alt")
+
+
+def see(view: Locator, pattern: str) -> re.Match:
+    """Waits until the view's picture shows something, in those words; returns where it says so."""
+    expect(view.get_by_role("img")).to_have_attribute("alt", re.compile(pattern))
+    return re.search(pattern, picture(view))
+
+
+def seconds_of_sound(view: Locator) -> float:
+    """How long what its one player plays lasts."""
+    return view.locator("audio").evaluate(
+        "sound => sound.duration || new Promise(done => { sound.onloadedmetadata = () => done(sound.duration); })"
+    )
+
+
+def table(view: Locator, heading: str) -> dict[str, list[str]]:
+    """The lines of the table with this column, by their first cell."""
+    lines = view.locator("table").filter(has_text=heading).locator("tr")
+    cells = [line.locator("th, td").all_text_contents() for line in lines.all()]
+    return {first: rest for first, *rest in cells}
+
+
+@shown("clip")
+def test_clip(notebook: Notebook, screenshot):
+    view = notebook.view("asr-clip-view")
+    rows = view.locator(".widget-select select")
+    everything = options(rows)
+    assert len(everything) > 3
+    expect(view).to_contain_text(f"{len(everything)} of {len(everything)} rows")
+    see(view, "row 0, 0.00 to")
+
+    # Search
+    word = re.findall(r"\w{4,}", everything[3].split(" · ")[2])[-1]
+    view.get_by_label("text", exact=True).fill(word.upper())
+    fewer = [one for one in everything if word.lower() in one.split(" · ")[2].lower()]
+    expect(rows.locator("option")).to_have_text(fewer)
+    expect(view).to_contain_text(f"{len(fewer)} of {len(everything)} rows")
+    view.get_by_label("text", exact=True).fill("nobody says this")
+    expect(view.get_by_role("status")).to_contain_text("No row matches")
+    view.get_by_label("text", exact=True).fill("")
+    expect(rows.locator("option")).to_have_text(everything)
+
+    # Choose by length and by row
+    slider(view, "length (s)").last.press("Home")
+    expect(rows.locator("option")).not_to_have_count(len(everything))
+    lengths = [float(re.search(r"([\d.]+) s", one).group(1)) for one in options(rows)]
+    assert max(lengths) <= min(float(re.search(r"([\d.]+) s", one).group(1)) for one in everything) + 0.1
+    slider(view, "length (s)").last.press("End")
+    expect(rows.locator("option")).to_have_text(everything)
+    rows.select_option(index=2)
+    number, seconds, text = everything[2].split(" · ")
+    whole = see(view, rf"row {number}, 0\.00 to ([\d.]+) s, at 8 kHz\. Transcription: {re.escape(text)}")
+    assert f"{float(whole.group(1)):.1f} s" == seconds
+    assert seconds_of_sound(view) == pytest.approx(float(whole.group(1)), abs=0.02)
+    assert table(view, "signal to noise")["length"][0] == "rate"
+
+    # A span, by mouse and by keyboard
+    start, end = slider(view, "span (s)").all()
+    place, track = start.bounding_box(), view.locator(".widget-slider").filter(has_text="span (s)").bounding_box()
+    x, y = place["x"] + place["width"] / 2, place["y"] + place["height"] / 2
+    view.page.mouse.move(x, y)
+    view.page.mouse.down()
+    view.page.mouse.move(x + track["width"] / 4, y, steps=4)
+    view.page.mouse.up()
+    see(view, rf"row {number}, (?!0\.00)[\d.]+ to {whole.group(1)} s")
+    end.press("ArrowLeft")
+    last = f"{float(whole.group(1)) - 0.01:.2f}"
+    span = see(view, rf"row {number}, ([\d.]+) to {re.escape(last)} s")
+    assert 0.1 < float(span.group(1)) / float(last) < 0.5
+    expect(view).to_contain_text(f"play row {number}, {span.group(1)} to {last} s")
+    assert seconds_of_sound(view) == pytest.approx(float(last) - float(span.group(1)), abs=0.02)
+
+    # Another rate, the same span
+    before = view.get_by_role("img").get_attribute("src")
+    view.get_by_role("button", name="4 kHz").click()
+    see(view, rf"row {number}, {span.group(1)} to {re.escape(last)} s, at 4 kHz")
+    expect(view.get_by_role("img")).not_to_have_attribute("src", before)
+    assert flaws(view) == []
+    screenshot(view, "clip")
+
+
+@shown("vocabulary")
+def test_vocabulary(notebook: Notebook, screenshot):
+    view = notebook.view("asr-vocabulary-view")
+    box = view.get_by_label("text", exact=True)
+    box.fill("")
+    expect(view).to_contain_text("Type a text")
+    box.fill("É")
+    expect(view).to_contain_text("1 characters: 0 kept (K), 0 changed (C), 1 lost (L).")
+    expect(view).to_contain_text("Written: E")
+    box.fill("5")
+    expect(view.get_by_role("status")).to_contain_text("has no character of the vocabulary")
+    box.fill("I'd pay £5 <b>at</b> the café")
+    # Kept: I and '. Changed: d, pay, b at b, the, caf, and of the spaces those after pay and the. Lost: £5 <> </> é.
+    expect(view).to_contain_text("Written: I'D PAY B AT B THE CAFE")
+    expect(view.get_by_role("status")).to_have_count(0)
+    labels = re.search(r"Labels: \[([\d, ]+)\]", view.inner_text()).group(1).split(", ")
+    assert len(labels) == len("I'D PAY B AT B THE CAFE")
+    assert flaws(view) == []
+    screenshot(view, "vocabulary")
+
+
+@shown("batch")
+def test_batch(notebook: Notebook, screenshot):
+    view = notebook.view("asr-batch-view")
+
+    def padding() -> dict[str, float]:
+        shares = {name: cells[0] for name, cells in table(view, "padding").items() if name != "order"}
+        return {name: float(share.rstrip("%")) for name, share in shares.items()}
+
+    start = padding()
+    assert set(start) == {"random", "sorted", "by duration"}
+    assert start["sorted"] < start["random"]
+
+    first = see(view, r"Batch 1 of (\d+): (\d+) clips")
+    slider(view, "batch size").press("ArrowRight")
+    more = see(view, rf"Batch 1 of (\d+): {int(first.group(2)) + 1} clips")
+    assert int(more.group(1)) <= int(first.group(1))
+    expect(view.locator("caption")).to_contain_text(f"{int(first.group(2)) + 1} to a batch")
+    assert padding() != start
+
+    random = re.search(r"(\d+)% of its sound", picture(view)).group(1)
+    view.get_by_role("button", name="sorted").click()
+    expect(view.locator("td b").first).to_have_text("sorted")
+    assert int(see(view, r"(\d+)% of its sound").group(1)) < int(random)
+    view.locator(".widget-slider").filter(has_text=re.compile(r"^batch(?! size)")).get_by_role("slider").press("End")
+    see(view, rf"Batch {more.group(1)} of {more.group(1)}")
+
+    view.get_by_role("button", name="random").click()
+    expect(view.locator("td b").first).to_have_text("random")
+    before = picture(view)
+    view.get_by_role("button", name="shuffle again").click()
+    expect(view.get_by_role("img")).not_to_have_attribute("alt", before)
+    assert flaws(view) == []
+    screenshot(view, "batch")
+
+    slider(view, "batch size").press("Home")
+    expect(view.locator("caption")).to_contain_text(" 1 to a batch")
+    assert padding()["random"] == padding()["sorted"] == 0, "a clip alone is not padded"
+
+
+@shown("emission")
+def test_emission(notebook: Notebook, screenshot):
+    view = notebook.view("asr-emission-view")
+    clip, word, frame = view.get_by_label("clip"), view.get_by_label("word"), slider(view, "frame")
+    clip.select_option(index=1)
+    expect(view.get_by_text(re.compile("^Frame 0 says"))).to_be_visible()
+    frames, text = see(view, r"in each of (\d+) frames\. Read from it: (.*)\. Marked: 0\.00 to").groups()
+    assert options(word)[0] == "the whole clip"
+    assert " ".join(one.split(" · ")[1] for one in options(word)[1:]) == text
+
+    # Step by keyboard: at the last frame the collapse has written what was read.
+    frame.press("ArrowRight")
+    expect(view.get_by_text(re.compile("^Frame 1 says"))).to_be_visible()
+    frame.press("End")
+    expect(view.get_by_text(re.compile(f"^Frame {int(frames) - 1} says"))).to_be_visible()
+    expect(view.locator("p b")).to_have_text(re.compile(rf"^\s*{re.escape(text)}\s*$"))
+    frame.press("Home")
+    expect(view.get_by_text(re.compile("^Frame 0 says"))).to_be_visible()
+    view.locator(".jupyter-widgets.widget-play button").first.click()
+    expect(view.get_by_text(re.compile("^Frame [1-9]"))).to_be_visible()
+    view.locator(".jupyter-widgets.widget-play button").first.click()
+
+    whole = seconds_of_sound(view)
+    word.select_option(index=2)
+    expect(view).to_contain_text("play word 2")
+    start, end = map(float, re.search(r"([\d.]+) to ([\d.]+) s", options(word)[2]).groups())
+    see(view, rf"Marked: {start:.2f} to {end:.2f} s")
+    assert end - start <= seconds_of_sound(view) < min(whole, end - start + 0.25)
+    assert flaws(view) == []
+    screenshot(view, "emission")
+
+
+@shown("errors")
+def test_errors(notebook: Notebook, screenshot):
+    view = notebook.view("asr-errors-view")
+    rows, confusions = view.locator(".widget-select select").all()
+    line = re.compile(r"WER (?:[\d.]+ → )?([\d.]+) · row (\d+) · ([\d.]+) s · (.*)")
+    everything = options(rows)
+
+    def column(number: int) -> list[str]:
+        return [line.fullmatch(one).group(number) for one in options(rows)]
+
+    # Sort
+    for order, number, kind, downwards in (
+        ("row", 2, int, False),
+        ("longest", 3, float, True),
+        ("text", 4, str, False),
+        ("highest WER", 1, float, True),
+    ):
+        before = options(rows)
+        view.get_by_label("sort by").select_option(order)
+        expect(rows.locator("option").first).not_to_have_text(before[0])
+        values = [kind(value) for value in column(number)]
+        assert values == sorted(values, reverse=downwards), order
+    assert sorted(options(rows)) == sorted(everything)
+
+    # Filter: by kind of error, by a word, by a confusion
+    view.get_by_label("with").select_option("deletions")
+    expect(rows.locator("option")).not_to_have_count(len(everything))
+    rows.select_option(index=0)
+    expect(view.get_by_text(f"row {column(2)[0]} ·")).to_be_visible()
+    assert int(re.search(r"D\s(\d+)", view.locator("p", has_text="WER").last.inner_text()).group(1)) > 0
+    view.get_by_label("with").select_option("no errors")
+    expect(rows.locator("option").first).to_have_text(re.compile(r"WER (?:[\d.]+ → )?0\.00"))
+    assert set(column(1)) == {"0.00"}
+    view.get_by_label("with").select_option("any")
+    expect(rows.locator("option")).to_have_count(len(everything))
+
+    word = column(4)[0].split()[-1]
+    view.get_by_label("text", exact=True).fill(word.lower())
+    expect(view).to_contain_text(re.compile(rf"(?<!\d)\d{{1,2}} of {len(everything)} rows"))
+    assert all(word in text for text in column(4))
+    view.get_by_label("text", exact=True).fill("")
+    expect(rows.locator("option")).to_have_count(len(everything))
+
+    commonest = options(confusions)[1]
+    times, what = re.match(r"(\d+) × [SDI] (.*)", commonest).groups()
+    confusions.select_option(index=1)
+    expect(rows.locator("option")).not_to_have_count(len(everything))
+    assert 1 <= len(options(rows)) <= int(times)
+    rows.select_option(index=0)
+    row, reference = column(2)[0], column(4)[0]
+    expect(view.get_by_text(f"row {row} ·")).to_be_visible()
+    assert re.split(r" (?:→|left|put)", what)[0] in view.inner_text()
+    screenshot(view, "errors")
+
+    # Hear, and edit
+    expect(view).to_contain_text(f"play row {row}")
+    assert seconds_of_sound(view) == pytest.approx(float(column(3)[0]), abs=0.06)
+    count = len(reference.split())
+    box = view.get_by_label("edit")
+    box.fill(reference)
+    expect(view.get_by_text("As edited")).to_contain_text(f"WER 0/{count} = 0.00")
+    box.fill(f"{reference} <b>MORE</b>")
+    expect(view.get_by_text("As edited")).to_contain_text(f"WER 1/{count} = {1 / count:.2f}")
+    expect(view.get_by_text("<b>MORE</b>", exact=True)).to_be_visible()
+    box.fill("")
+    expect(view.get_by_role("status")).to_contain_text("Nothing is written")
+    confusions.select_option(index=0)
+    expect(rows.locator("option")).to_have_count(len(everything))
+
+    # By group
+    for group in options(view.get_by_label("WER by")):
+        view.get_by_label("WER by").select_option(group)
+        expect(view.locator("caption")).to_have_text(f"WER by {group}")
+        lines = table(view, "utterances")
+        assert sum(int(cells[0]) for name, cells in lines.items() if name != group) == len(everything)
+    assert flaws(view) == []
+
+
+@shown("training")
+def test_training(notebook: Notebook, screenshot):
+    view = notebook.view("asr-training-view")
+    expect(view).to_contain_text(re.compile(r"Done: (\d+) steps in \d+ s\."))
+    steps = re.search(r"Done: (\d+) steps", view.inner_text()).group(1)
+    expect(view.get_by_role("progressbar")).to_be_visible()
+    seen = see(view, rf"Curves up to step {steps}\. Last: (.*)\.").group(1)
+    for name in ("loss", "validation WER", "share of blank frames", "learning rate"):
+        assert re.search(rf"{name} [\d.]+", seen), name
+    assert flaws(view) == []
+    screenshot(view, "training")
+
+
+@shown("voice")
+def test_voice(notebook: Notebook, screenshot):
+    view = notebook.view("asr-voice-view")
+    clip = loading.load_rows(source("demo"))[32]["audio"]["bytes"]
+
+    def upload(name: str, content: bytes) -> None:
+        with notebook.page.expect_file_chooser() as chooser:
+            view.get_by_role("button", name="choose a recording").click()
+        chooser.value.set_files({"name": name, "mimeType": "audio/flac", "buffer": content})
+
+    upload("not sound.flac", b"no sound at all")
+    expect(view.get_by_role("status")).to_contain_text("not sound.flac")
+    assert view.get_by_role("img").count() == 0
+
+    upload("my voice.flac", clip)
+    expect(view).to_contain_text("my voice.flac")
+    expect(view.get_by_role("status")).to_have_count(0)
+    seconds = soundfile.info(io.BytesIO(clip)).duration
+    text = see(view, rf"Waveform of {seconds:.1f} s, .*: (.*)\.").group(1)
+    word = view.get_by_label("word")
+    assert " ".join(one.split(" · ")[1] for one in options(word)[1:]) == text
+    expect(view.get_by_text(text, exact=True).first).to_be_visible()
+    assert table(view, "signal to noise")[f"{seconds:.2f} s"][0] == "8,000 Hz"
+    assert seconds_of_sound(view) == pytest.approx(seconds, abs=0.02)
+    word.select_option(index=1)
+    expect(view).to_contain_text("play word 1")
+    assert seconds_of_sound(view) < seconds
+    view.get_by_text("words in time", exact=False).first.click()
+    assert flaws(view) == []
+    screenshot(view, "voice")

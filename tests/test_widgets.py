@@ -1,0 +1,764 @@
+"""Views: worked as a hand works them, by setting their controls; what they show is read from their HTML."""
+
+import gc
+import re
+import resource
+import subprocess
+import sys
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from html.parser import HTMLParser
+from types import SimpleNamespace
+
+import ipywidgets
+import numpy as np
+import pytest
+import tiny
+from matplotlib import pyplot
+from matplotlib.figure import Figure
+
+from asr_helpers import AsrError, audio, widgets
+from asr_helpers.inference import Recogniser, Transcript, Word
+from asr_helpers.widgets import kit
+from asr_helpers.widgets.emission import collapse_strip
+from asr_helpers.widgets.voice import uploaded_file
+
+TEXTS = ("PAY MY BILL", "MY CARD IS LOST", "HELLO", "PAY THE CARD")
+VOICES = ("ann", "bob", "ann", "bob")
+INTENTS = ("pay_bill", "card_issues", "abroad", "card_issues")
+# What a transcript, a name or a typed text may hold. None of it may come alive.
+PAYLOADS = (
+    "<img src=x onerror=alert(1)>",
+    "<script>alert(1)</script>",
+    "&amp; &lt;b&gt; &#60;i&#62;",
+    "\"'><svg onload=alert(1)>",
+    "</bdi></div></table><iframe src=javascript:alert(1)>",
+    "<!-- --><style>*{display:none}</style>",
+    "\u202egnp.exe \u2067\u05d0\u2066",
+    "$x^2$ \\frac{$",
+    "nul \x00 bell \x07 escape \x1b end \x7f",
+    "W" * 500,
+    "{x} %s \\N",
+)
+TAGS = set("div span p b br bdi img audio table caption tr th td details summary".split())
+ATTRIBUTES = {"style", "alt", "src", "controls", "aria-label", "title", "role"}
+
+
+class Page(HTMLParser):
+    """What a browser would make of HTML: its tags, attributes and text."""
+
+    def __init__(self, content):
+        super().__init__()
+        self.tags, self.attributes, self.text = Counter(), [], ""
+        self.feed(content)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.tags[tag] += 1
+        self.attributes += attrs
+
+    def handle_comment(self, data):
+        self.tags["<!--"] += 1
+
+    def handle_decl(self, decl):
+        self.tags["<!"] += 1
+
+    def handle_data(self, data):
+        self.text += data
+
+    def values(self, name):
+        return [value for key, value in self.attributes if key == name]
+
+
+def everything(widget):
+    """A view and all that is in it."""
+    yield widget
+    for child in getattr(widget, "children", ()):
+        yield from everything(child)
+
+
+def html_of(view):
+    return "".join(one.value for one in everything(view) if isinstance(one, ipywidgets.HTML))
+
+
+def words_of(html_widget):
+    return Page(html_widget.value).text
+
+
+def labels_of(control):
+    return [label for label, _ in control.options]
+
+
+def rows_of(texts=TEXTS, voices=VOICES, intents=INTENTS, seconds=(0.3, 0.4, 0.5, 0.6)):
+    return [
+        {
+            "audio": {"bytes": tiny.clip(number, length), "path": None},
+            "transcription": content,
+            "path": f"en-US~X/{voice}_{number}.flac",
+            "intent_class": intent,
+        }
+        for number, (content, voice, intent, length) in enumerate(zip(texts, voices, intents, seconds, strict=True))
+    ]
+
+
+@pytest.fixture(scope="module")
+def rows():
+    return rows_of()
+
+
+@pytest.fixture(scope="module")
+def processor():
+    return tiny.processor()
+
+
+@dataclass(frozen=True)
+class Sure(Recogniser):
+    """Hears one path in every clip, whatever it holds, and is sure of it: nothing is learnt or computed."""
+
+    path: tuple[str, ...] = ("<pad>", "P", "P", "A", "<pad>", "Y", "|", "I", "L", "<pad>", "L")
+
+    def emission(self, waveform):
+        if len(waveform) < 400:
+            raise AsrError(f"A clip of {len(waveform)} samples is shorter than one frame (400).")
+        ids = self.processor.tokenizer.convert_tokens_to_ids(list(self.path))
+        frames = np.zeros((len(waveform) // 320, 32), dtype="float32")
+        ids = (ids + [0] * len(frames))[: len(frames)]
+        frames[np.arange(len(frames)), ids] = 1
+        return frames
+
+
+@pytest.fixture(scope="module")
+def recogniser(processor):
+    return Sure(SimpleNamespace(config=SimpleNamespace(inputs_to_logits_ratio=320)), processor)
+
+
+def upload(view, name, content):
+    """As ipywidgets 8 and 7 hand a file over."""
+    if isinstance(view.upload.value, dict):
+        view.upload.value = {name: {"metadata": {"name": name}, "content": content}}
+    else:
+        moment = datetime(2026, 1, 1, tzinfo=UTC)
+        view.upload.value = (
+            {"name": name, "type": "", "size": len(content), "content": content, "last_modified": moment},
+        )
+
+
+# What every view keeps
+
+
+def hostile_views(payload, processor):
+    """Every view with the payload wherever text comes in."""
+    rows = rows_of((payload, "HELLO"), (payload, "ann"), (payload, "abroad"), (0.3, 0.4))
+    token = payload.replace(" ", "_")
+
+    class Hostile(Sure):
+        def read(self, emission):
+            return Transcript(payload, (Word(token, 0.02, 0.1, 0.5),))
+
+    hears = Hostile(SimpleNamespace(config=SimpleNamespace(inputs_to_logits_ratio=320)), processor)
+    yield widgets.clip_view(rows)
+    empty = widgets.clip_view(rows)
+    empty.chooser.search.value = payload + " never"
+    yield empty
+    yield widgets.vocabulary_view(processor, payload)
+    yield widgets.batch_view(rows, processor)
+    emission = widgets.emission_view(hears, rows)
+    emission.word.value = 0
+    yield emission
+    yield ipywidgets.HTML(collapse_strip([1, 1, 0], ["<pad>", payload], 0, 1))
+    errors = widgets.errors_view(rows, [token, "HELLO"], ["X", payload], [payload, "HELLO"], names=(payload, "b"))
+    for group in errors.group.options:
+        errors.group.value = group
+        yield errors
+    errors.hypothesis.value = payload
+    yield errors
+    voice = widgets.voice_view(hears)
+    upload(voice, payload, tiny.clip(0, 0.3))
+    yield voice
+    upload(voice, payload, b"no sound")
+    yield voice
+
+
+@pytest.mark.parametrize("payload", PAYLOADS, ids=lambda payload: ascii(payload[:12]))
+def test_text_from_outside_is_never_markup(payload, processor):
+    shown = 0
+    for view in hostile_views(payload, processor):
+        page = Page(html_of(view))
+        assert set(page.tags) <= TAGS
+        assert {name for name, _ in page.attributes} <= ATTRIBUTES
+        assert all(re.match(r"data:(image/png|audio/wav);base64,[A-Za-z0-9+/=]+$", src) for src in page.values("src"))
+        assert not any("url(" in style or "<" in style for style in page.values("style"))
+        assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f]", page.text + "".join(page.values("alt")))
+        texts = page.text + "".join(page.values("alt"))
+        texts += "".join(label for one in everything(view) for label in getattr(one, "_options_labels", ()))
+        shown += kit.plain(payload).replace(" ", "_") in texts.replace(" ", "_")
+        # In ipywidgets 7 a description is HTML: none holds anything from outside.
+        described = {one.description for one in everything(view) if hasattr(one, "description")}
+        assert all(re.fullmatch(r"[a-zA-Z ()]*", description) for description in described)
+    assert shown >= 8, "as text it is there"
+
+
+def test_the_reader_of_pages_sees_what_is_alive():
+    # so that the test above does not pass by seeing nothing
+    page = Page("".join(PAYLOADS))
+    assert {"img", "script", "svg", "iframe"} <= set(page.tags)
+    assert {"onerror", "onload"} <= {name for name, _ in page.attributes}
+
+
+def test_directions_stay_inside_their_text():
+    assert kit.text("\u202eabc") == "<bdi>\u202eabc</bdi>"
+
+
+def test_what_cannot_be_sent_is_replaced():
+    assert kit.text("a\ud800b") == "<bdi>a?b</bdi>"
+    assert kit.plain("a\x00b\x7f") == "a␀b␡"
+
+
+@pytest.fixture(scope="module")
+def views(rows, processor, recogniser):
+    voice = widgets.voice_view(recogniser)
+    upload(voice, "own.wav", tiny.clip(1, 0.5))
+    return {
+        "clip": widgets.clip_view(rows),
+        "vocabulary": widgets.vocabulary_view(processor, "Pay £5"),
+        "batch": widgets.batch_view(rows, processor),
+        "emission": widgets.emission_view(recogniser, rows),
+        "errors": widgets.errors_view(rows, TEXTS, TEXTS[::-1]),
+        "voice": voice,
+    }
+
+
+def test_a_views_name_tells_nothing_that_changes(views):
+    assert [repr(view) for view in views.values()] == [f"{name}_view()" for name in views]
+
+
+def test_pictures_are_described_and_sounds_are_named(views):
+    pages = [Page(html_of(view)) for view in views.values()]
+    assert sum(page.tags["img"] for page in pages) == 4
+    assert sum(page.tags["audio"] for page in pages) == 4
+    for page in pages:
+        assert len(page.values("alt")) == page.tags["img"]
+        assert all(len(alt) > 40 for alt in page.values("alt"))
+        assert all(label.startswith("play ") for label in page.values("aria-label"))
+
+
+def test_every_control_has_a_name(views):
+    control_kinds = (ipywidgets.Select, ipywidgets.Dropdown, ipywidgets.Text, ipywidgets.Textarea)
+    controls = [one for view in views.values() for one in everything(view) if isinstance(one, control_kinds)]
+    assert len(controls) > 15
+    assert all(control.description for control in controls)
+
+
+def test_the_views_are_core_widgets(views):
+    allowed = {"@jupyter-widgets/controls", "@jupyter-widgets/base"}
+    for view in views.values():
+        assert {one._model_module for one in everything(view)} <= allowed
+        assert not any(isinstance(one, ipywidgets.Output) for one in everything(view))
+
+
+def test_everything_public_is_explained():
+    assert sorted(widgets.__all__) == sorted(name for name in vars(widgets) if name.endswith("_view"))
+    for name in widgets.__all__:
+        assert "Returns:" in getattr(widgets, name).__doc__
+
+
+def test_importing_the_views_imports_no_transformers():
+    code = "import sys; import asr_helpers.widgets; print({'torch', 'transformers', 'datasets'} & set(sys.modules))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout == "set()\n"
+
+
+def test_making_and_working_a_view_prints_nothing(rows, capfd):
+    view = widgets.clip_view(rows)
+    view.rate.value = 4_000
+    view.chooser.search.value = "no such text"
+    assert capfd.readouterr() == ("", "")
+
+
+def test_two_hundred_redraws_leave_little_behind(rows):
+    view = widgets.clip_view(rows)
+
+    def redraw(times):
+        for number in range(times):
+            view.rate.value = (8_000, 4_000)[number % 2]
+            view.span.value = (0, 0.1 + number % 2 / 10)
+
+    def figures():
+        gc.collect()
+        return sum(isinstance(thing, Figure) for thing in gc.get_objects())
+
+    redraw(20)
+    before, peak = figures(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    redraw(200)
+    assert figures() <= before
+    assert pyplot.get_fignums() == []
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - peak < 5_000  # KiB: the process never grew by 5 MB
+
+
+# The rows to choose from
+
+
+def test_rows_are_found_by_text_intent_voice_and_length(rows):
+    chooser = widgets.clip_view(rows).chooser
+    assert [value for _, value in chooser.rows.options] == [0, 1, 2, 3]
+    assert labels_of(chooser.rows)[1] == "1 · 0.4 s · MY CARD IS LOST"
+    chooser.search.value = "card my"
+    assert [value for _, value in chooser.rows.options] == [1]
+    chooser.search.value = ""
+    chooser.voice.value = "bob"
+    assert [value for _, value in chooser.rows.options] == [1, 3]
+    chooser.seconds.value = (0.5, 0.6)
+    assert [value for _, value in chooser.rows.options] == [3]
+    chooser.voice.value = ""
+    chooser.intent.value = "abroad"
+    assert [value for _, value in chooser.rows.options] == [2]
+    assert "1 of 4 rows" in words_of(chooser.found)
+
+
+def test_a_row_stays_chosen_while_it_matches_and_while_nothing_does(rows):
+    view = widgets.clip_view(rows)
+    view.chooser.rows.value = 3
+    before = view.shown.value
+    view.chooser.search.value = "pay"
+    assert view.chooser.row == view.chooser.rows.value == 3
+    view.chooser.search.value = "xyzzy"
+    assert view.chooser.rows.options == ()
+    assert "No row matches" in words_of(view.chooser.found)
+    assert view.shown.value == before, "what was shown stays"
+    view.chooser.search.value = ""
+    assert view.chooser.rows.value == 3
+
+
+def test_no_rows_are_refused():
+    with pytest.raises(AsrError, match="no rows"):
+        widgets.clip_view([])
+
+
+def test_rows_without_voices_or_intents_have_no_such_filters():
+    plain_rows = [{"audio": tiny.clip(0), "transcription": "HELLO"}, {"audio": tiny.clip(1), "transcription": "NO"}]
+    chooser = widgets.clip_view(plain_rows).chooser
+    assert [control.description for control in chooser.filters.children] == ["text", "length (s)"]
+
+
+# Clip
+
+
+def heard_in(html_widget):
+    """What a player plays: the waveform and its rate."""
+    import base64
+
+    (source,) = Page(html_widget.value).values("src")
+    return audio.decode(base64.b64decode(source.partition(",")[2]))
+
+
+def test_a_span_is_marked_and_played_alone(rows):
+    view = widgets.clip_view(rows)
+    waveform, rate = heard_in(view.player)
+    assert len(waveform) == 2_400  # 0.3 s at 8 kHz
+    assert "position:absolute" not in view.shown.value
+    view.span.value = (0.1, 0.2)
+    part, rate = heard_in(view.player)
+    assert rate == 8_000
+    assert len(part) == 801
+    assert np.array_equal(part, waveform[800:1_601])
+    assert "position:absolute" in view.shown.value
+    assert "0.10 to 0.20 s, at 8 kHz" in Page(view.shown.value).values("alt")[0]
+
+
+def test_a_mark_stands_on_the_time_axis(rows):
+    drawing = kit.Drawing("data:,", left=0.1, right=0.9, top=0.2, bottom=0.7)
+    style = Page(kit.picture(drawing, "seen", (0.25, 0.5))).values("style")[-1]
+    assert "left:30.00%;width:20.00%" in style
+    assert "top:20.00%;height:50.00%" in style
+
+
+def test_4_khz_keeps_nothing_above_2_khz_and_is_played_at_a_rate_that_plays(rows):
+    tone = np.sin(2 * np.pi * 3_000 * np.arange(8_000) / 8_000).astype("float32") * 0.5
+    view = widgets.clip_view([{"audio": audio.encode(tone, 8_000), "transcription": "A TONE OF 3 KHZ"}])
+    assert np.abs(heard_in(view.player)[0]).max() > 0.4
+    view.rate.value = 4_000
+    waveform, rate = heard_in(view.player)
+    assert rate == 8_000
+    assert np.abs(waveform[500:-500]).max() < 0.01
+    view.rate.value = 16_000
+    assert heard_in(view.player)[1] == 16_000
+
+
+def test_another_row_begins_whole_with_its_facts(rows):
+    view = widgets.clip_view(rows)
+    view.span.value = (0.1, 0.2)
+    view.chooser.rows.value = 2
+    assert view.span.value == (0, 0.5)
+    assert "0.50 s" in words_of(view.measured)
+    assert "8,000 Hz" in words_of(view.measured)
+    assert "HELLO" in words_of(view.measured)
+
+
+def test_a_clip_that_cannot_be_read_is_told_of_and_the_last_one_stays(rows):
+    broken = [rows[0], {"audio": {"bytes": b"no sound", "path": "notes.txt"}, "transcription": "NOTES"}]
+    view = widgets.clip_view(broken)
+    before = view.shown.value
+    view.chooser.rows.value = 1
+    assert "'notes.txt' is not a sound file" in words_of(view.message)
+    assert view.shown.value == before
+    view.rate.value = 4_000
+    assert "row 0" in Page(view.shown.value).values("alt")[0]
+    view.chooser.rows.value = 0
+    assert view.message.value == ""
+
+
+def test_a_first_clip_that_cannot_be_read_leaves_an_empty_view():
+    view = widgets.clip_view([{"audio": b"no sound", "transcription": "NOTES"}])
+    view.rate.value = 4_000
+    view.span.value = (0.2, 0.5)
+    assert "not a sound file" in words_of(view.message)
+    assert view.shown.value == ""
+
+
+# Vocabulary
+
+
+def test_each_character_and_what_becomes_of_it(processor):
+    view = widgets.vocabulary_view(processor, "Pay £5 né")
+    shown = words_of(view.shown)
+    assert "9 characters: 2 kept (K), 4 changed (C), 3 lost (L)." in shown  # P and a space; a, y, n, a space; £, 5, é
+    assert "Written: PAY NE" in shown
+    assert f"Labels: {processor.tokenizer('PAY NE').input_ids}" in shown
+    view.written.value = "OK"
+    assert "2 characters: 2 kept" in words_of(view.shown)
+
+
+def test_a_text_without_a_character_of_the_vocabulary_says_so(processor):
+    view = widgets.vocabulary_view(processor, "404")
+    assert "'404' has no character of the vocabulary" in words_of(view.message)
+    assert "3 lost" in words_of(view.shown)
+    view.written.value = ""
+    assert "Type a text" in words_of(view.message)
+    view.written.value = "A"
+    assert view.message.value == ""
+
+
+def test_a_long_text_is_shown_in_part(processor):
+    view = widgets.vocabulary_view(processor, "A" * 1_000)
+    assert "1000 characters" in words_of(view.shown)
+    assert Page(view.shown.value).text.count("K") == 301  # the first 300, and the legend
+
+
+# Batch
+
+
+def test_size_and_order_change_the_share_of_padding(processor):
+    rows = rows_of(seconds=(0.2, 0.4, 0.2, 0.4))
+    view = widgets.batch_view(rows, processor)
+    view.size.value = 2
+    view.strategy.value = "sorted"
+    assert re.search(r"sorted\s*0\.0%", words_of(view.shares))
+    assert "Batch 1 of 2: 2 clips of 0.2 to 0.2 s, 0% of its sound is padding" in alt_of(view)
+    view.number.value = 2
+    assert "Batch 2 of 2: 2 clips of 0.4 to 0.4 s" in alt_of(view)
+    view.size.value = 4
+    assert view.number.value == 1
+    assert "Batch 1 of 1: 4 clips of 0.2 to 0.4 s, 25% of its sound" in alt_of(view)  # 0.4 of 1.6 s
+    view.size.value = 1
+    assert "25%" not in words_of(view.shares)
+
+
+def alt_of(view):
+    return Page(view.shown.value).values("alt")[0]
+
+
+def test_shuffling_again_makes_other_random_batches(processor):
+    rows = rows_of(TEXTS * 3, VOICES * 3, INTENTS * 3, np.linspace(0.2, 0.8, 12))
+    view = widgets.batch_view(rows, processor)
+    view.size.value = 2
+    found = {words_of(view.shares)}
+    for _ in range(3):
+        view.shuffle.click()
+        found.add(words_of(view.shares))
+    assert len(found) > 1
+
+
+def test_rows_that_cannot_be_prepared_are_left_out_and_named(rows, processor):
+    broken = [*rows, {"audio": rows[0]["audio"], "transcription": "404"}]
+    view = widgets.batch_view(broken, processor)
+    assert "Row 4 is left out: '404' has no character" in words_of(view.message)
+    assert "4 clips" in words_of(view.shares)
+    with pytest.raises(AsrError, match="no rows"):
+        widgets.batch_view(broken[4:], processor)
+
+
+# Emission
+
+
+def test_the_collapse_step_by_step(recogniser, rows):
+    view = widgets.emission_view(recogniser, rows)
+    steps = {}
+    for frame in range(11):
+        view.frame.value = frame
+        steps[frame] = words_of(view.strip)
+    assert "Frame 0 says -, a blank" in steps[0]
+    assert "Frame 1 says P, a new token: it is written." in steps[1]
+    assert "Frame 2 says P, a repeat of the frame before: it is merged." in steps[2]
+    written = [re.search(r"Written so far: (.*)", step)[1] for step in steps.values()]
+    assert written == ["", "P", "P", "PA", "PA", "PAY", "PAY ", "PAY I", "PAY IL", "PAY IL", "PAY ILL"]
+
+
+def test_the_strip_holds_path_merged_and_dropped():
+    view = ipywidgets.HTML(collapse_strip([0, 8, 8, 0, 8], ["-", *"abcdefgh"], 0, 4))
+    cells = re.findall(r"<td[^>]*>(.*?)</td>", view.value)
+    cells = [Page(cell).text for cell in cells]
+    assert cells == ["0", "1", "2", "3", "4", *"-hh-h", "-", "h", "", "-", "h", "", "h", "", "", "h"]
+
+
+def test_a_word_is_marked_and_played(recogniser, rows):
+    view = widgets.emission_view(recogniser, rows)
+    assert labels_of(view.word) == [
+        "the whole clip",
+        "1 · PAY · 0.02 to 0.12 s · 100% sure",
+        "2 · ILL · 0.14 to 0.22 s · 100% sure",
+    ]
+    assert len(heard_in(view.player)[0]) == 4_800  # 0.3 s at 16 kHz
+    view.word.value = 1
+    assert view.frame.value == 7
+    assert len(heard_in(view.player)[0]) == round(0.26 * 16_000)  # from 0.14 - 0.1 s to the clip's end
+    assert "Marked: 0.14 to 0.22 s" in alt_of(view)
+    view.row.value = 2
+    assert view.word.value == -1
+    assert view.frame.value == 0
+    assert view.frame.max == 24  # 0.5 s have 25 frames
+
+
+def test_a_clip_too_short_to_hear_is_told_of(recogniser, rows):
+    short = {"audio": audio.encode(np.zeros(100), 8_000), "transcription": "A CLICK"}
+    view = widgets.emission_view(recogniser, [rows[0], short])
+    before = view.shown.value
+    view.row.value = 1
+    assert "shorter than one frame" in words_of(view.message)
+    assert view.shown.value == before
+    alone = widgets.emission_view(recogniser, [short])
+    alone.frame.value = 1
+    assert alone.strip.value == ""
+
+
+# Errors
+
+
+WRITTEN = ("PAY MY BILL", "MY CAR IS", "HELLO NOW", "PAY THE CAR")  # nothing; S and D; I; S
+
+
+@pytest.fixture
+def errors(rows):
+    return widgets.errors_view(rows, TEXTS, WRITTEN)
+
+
+def listed(view):
+    return [value for _, value in view.chooser.rows.options]
+
+
+def test_utterances_are_sorted_by_their_errors(errors):
+    assert listed(errors) == [2, 1, 3, 0]  # 1/1, 2/4, 1/3, 0/3
+    assert labels_of(errors.chooser.rows)[1] == "WER 0.50 · row 1 · 0.4 s · MY CARD IS LOST"
+    for order, rows in {
+        "row": [0, 1, 2, 3],
+        "seconds": [3, 2, 1, 0],
+        "text": [2, 1, 0, 3],
+        "errors": [1, 2, 3, 0],
+    }.items():
+        errors.sort.value = order
+        assert listed(errors) == rows
+
+
+@pytest.mark.parametrize(
+    ("kind", "found"),
+    [("substitutions", {1, 3}), ("deletions", {1}), ("insertions", {2}), ("no errors", {0}), ("any", {0, 1, 2, 3})],
+)
+def test_utterances_are_filtered_by_kind_of_error(errors, kind, found):
+    errors.kind.value = kind
+    assert set(listed(errors)) == found
+
+
+def test_each_confusion_leads_to_its_utterances(errors):
+    assert labels_of(errors.confusion)[:2] == ["all utterances", "2 × S CARD → CAR"]
+    assert set(labels_of(errors.confusion)[2:]) == {"1 × D LOST left out", "1 × I NOW put in"}
+    errors.confusion.value = errors.confusion.options[1][1]
+    assert listed(errors) == [1, 3]
+    assert errors.chooser.row == 1
+    errors.chooser.search.value = "lost"
+    assert listed(errors) == [1]
+    errors.confusion.value = None
+    errors.chooser.search.value = ""
+    assert len(listed(errors)) == 4
+
+
+def test_words_are_aligned_with_their_letters(errors):
+    errors.chooser.rows.value = 1
+    assert re.sub(r"\s+", " ", words_of(errors.detail)).endswith("MYMYHCARDCARSISISHLOST·D")
+    assert "card_issues · bob" in words_of(errors.detail)
+    for line in ("underline wavy", "line-through"):
+        assert line in errors.detail.value
+    assert len(heard_in(errors.player)[0]) == 3_200
+
+
+def test_the_summary_counts_all(errors):
+    assert "WER 0.364" in words_of(errors.summary)  # 4 of 11
+    assert "8 hits, 2 substitutions, 1 deletions, 1 insertions" in words_of(errors.summary)
+
+
+def test_wer_by_group(errors):
+    rows = re.findall(r"<tr>(.*?)</tr>", errors.by_group.value)
+    cells = [[Page(cell).text for cell in re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row)] for row in rows]
+    assert cells == [
+        ["voice", "utterances", "words", "WER", "errors"],
+        ["bob", "2", "7", "0.429", "3"],
+        ["ann", "2", "4", "0.250", "1"],
+    ]
+    errors.group.value = "intent"
+    assert "card_issues" in words_of(errors.by_group)
+    errors.group.value = "length"
+    assert "up to 0.4 s" in words_of(errors.by_group)
+
+
+def test_an_edited_hypothesis_is_counted_at_once(errors):
+    errors.chooser.rows.value = 1
+    assert errors.hypothesis.value == "MY CAR IS"
+    assert "WER 2/4 = 0.50" in words_of(errors.edited)
+    errors.hypothesis.value = "MY CARD IS  LOST\n"
+    assert "WER 0/4 = 0.00" in words_of(errors.edited)
+    assert "MYMYHCARDCARDHISISHLOSTLOSTH" in words_of(errors.edited)
+    errors.hypothesis.value = ""
+    assert "every word of the reference counts as a deletion" in words_of(errors.edited)
+    assert "WER 4/4 = 1.00" in words_of(errors.edited)
+    errors.chooser.rows.value = 0
+    assert errors.hypothesis.value == "PAY MY BILL"
+
+
+def test_two_models_stand_side_by_side(rows):
+    before = ("", "MY CARD IS", "HELLO NOW", "")
+    view = widgets.errors_view(rows, TEXTS, WRITTEN, before, names=("after", "before"))
+    assert labels_of(view.chooser.rows)[1].startswith("WER 0.25 → 0.50 · row 1")
+    assert words_of(view.summary).index("after") < words_of(view.summary).index("before")
+    view.sort.value = "gained"
+    assert listed(view) == [0, 3, 2, 1]  # 3 errors fewer, 2 fewer, as many, 1 more
+    view.sort.value = "lost"
+    assert listed(view) == [1, 2, 3, 0]
+    view.chooser.rows.value = 1
+    assert words_of(view.detail).count("said") == 2
+    assert "WER after" in words_of(view.by_group)
+    assert "WER before" in words_of(view.by_group)
+
+
+def test_lists_of_different_lengths_are_refused(rows):
+    with pytest.raises(AsrError, match="4 rows and 3 references"):
+        widgets.errors_view(rows, TEXTS[:3], WRITTEN[:3])
+    with pytest.raises(AsrError, match="4 references and 3 hypotheses"):
+        widgets.errors_view(rows, TEXTS, WRITTEN[:3])
+
+
+def test_an_utterance_whose_clip_cannot_be_read_is_still_shown(rows):
+    view = widgets.errors_view([{"audio": b"", "transcription": "HELLO"}], ["HELLO"], ["HELLO"])
+    assert "not a sound file" in words_of(view.message)
+    assert "HELLOHELLOH" in words_of(view.detail)
+
+
+# Training
+
+
+LOG = [
+    {"step": 5, "loss": 3.0, "learning_rate": 1e-4},
+    {"step": 5, "eval_loss": 2.5, "eval_wer": 1.0, "eval_blank_share": 0.995},
+]
+
+
+def test_a_training_is_watched():
+    view = widgets.training_view()
+    assert repr(view) == "training_view()"
+    state = SimpleNamespace(global_step=0, max_steps=20, log_history=[])
+    view.on_log(None, state, None)  # an evaluation before the training
+    view.on_train_begin(None, state, None)
+    state.global_step, state.log_history = 5, LOG
+    view.on_step_end(None, state, None)
+    view.on_log(None, state, None)
+    assert (view.progress.value, view.progress.max) == (5, 20)
+    assert re.search(r"Step 5 of 20, \d+ s left\.", words_of(view.status))
+    assert "loss 3; validation WER 1; share of blank frames 0.995; learning rate 0.0001" in words_of(view.shown)
+    assert view.shown.value.count("<img") == 1
+    assert "100% of the validation frames are blank" in words_of(view.warning)
+    state.log_history = [*LOG, {"step": 10, "eval_loss": 2, "eval_wer": 0.8, "eval_blank_share": 0.7}]
+    view.on_log(None, state, None)
+    assert view.warning.value == ""
+    state.log_history = [*LOG, {"step": 10, "loss": float("nan")}]
+    view.on_log(None, state, None)
+    assert "not a number" in words_of(view.warning)
+    view.on_train_end(None, state, None)
+    assert "Done: 5 steps" in words_of(view.status)
+
+
+def test_fine_tune_tells_the_view_and_still_prints_its_lines(tmp_path, processor, capsys):
+    from dataclasses import replace
+
+    from asr_helpers import training
+    from asr_helpers.sources import Recipe, source
+
+    recipe = Recipe(1e-3, 2e-2, num_train_epochs=1, per_device_train_batch_size=4)
+    small = replace(source("demo"), checkpoint=str(tiny.write_checkpoint(tmp_path / "start")), recipe=recipe)
+    view = widgets.training_view()
+    training.fine_tune(
+        small, tiny.rows(8), tiny.rows(2), processor, tmp_path / "out", max_steps=4, bf16=False, callbacks=[view]
+    )
+    assert view.progress.value == 4
+    assert "Done: 4 steps" in words_of(view.status)
+    assert "learning rate" in words_of(view.shown)
+    assert capsys.readouterr().out.count("validation WER") == 4
+
+
+# Your voice
+
+
+def test_a_recording_is_heard(recogniser):
+    view = widgets.voice_view(recogniser)
+    assert view.shown.value == ""
+    upload(view, "own.wav", tiny.clip(0, 0.5))
+    assert "PAY ILL" in words_of(view.transcript)
+    assert "own.wav" in words_of(view.transcript)
+    assert "8,000 Hz" in words_of(view.transcript)
+    assert re.search(r"PAY\s*0\.02\s*0\.12\s*100%", words_of(view.transcript))
+    view.word.value = 0
+    assert len(heard_in(view.player)[0]) == round(0.22 * 16_000)
+    assert "0.02 to 0.12 s" in labels_of(view.word)[1]
+
+
+def test_a_file_that_is_no_sound_is_told_of_and_the_last_one_stays(recogniser):
+    view = widgets.voice_view(recogniser)
+    upload(view, "own.wav", tiny.clip(0, 0.5))
+    before = view.transcript.value
+    upload(view, "notes.txt", b"Dear bank,")
+    assert "'notes.txt' is not a sound file that can be read" in words_of(view.message)
+    assert view.transcript.value == before
+    upload(view, "click.wav", audio.encode(np.zeros(20), 8_000))
+    assert "shorter than one frame" in words_of(view.message)
+
+
+def test_only_the_first_minute_is_heard(recogniser):
+    view = widgets.voice_view(recogniser)
+    upload(view, "long.wav", audio.encode(np.zeros(8_000 * 61), 8_000))
+    assert "Its first 60 s were heard" in words_of(view.transcript)
+    assert len(heard_in(view.player)[0]) == 60 * 16_000
+
+
+def test_nothing_heard_is_said(processor):
+    mute = Sure(SimpleNamespace(config=SimpleNamespace(inputs_to_logits_ratio=320)), processor, path=())
+    view = widgets.voice_view(mute)
+    upload(view, "silence.wav", audio.encode(np.zeros(8_000), 8_000))
+    assert "No word was heard" in words_of(view.transcript)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"a.wav": {"metadata": {"name": "a.wav", "size": 4}, "content": b"RIFF"}},  # ipywidgets 7
+        ({"name": "a.wav", "size": 4, "content": memoryview(b"RIFF")},),  # ipywidgets 8
+    ],
+)
+def test_an_upload_has_two_forms(value):
+    assert uploaded_file(value) == ("a.wav", b"RIFF")
