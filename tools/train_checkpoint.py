@@ -1,7 +1,8 @@
 """Trains the demo checkpoint: a small Wav2Vec2 encoder that has heard many synthetic voices.
 
-    python tools/train_checkpoint.py                     # two CPU cores: about two hours; a GPU: minutes
+    python tools/train_checkpoint.py                     # hours on two CPU cores
     python tools/train_checkpoint.py --rounds 4 --work /tmp/try --output-dir /tmp/try/checkpoint
+    python tools/train_checkpoint.py --rounds 60 --encoder asr_helpers/demo/checkpoint  # trains the published one on
 
 Work goes in rounds. In each, every core makes fresh speech (new sentences, new
 voices, new telephone lines), then the model trains on it twice. After each round the
@@ -290,7 +291,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--output-dir", type=Path, default=Path("asr_helpers/demo/checkpoint"))
     parser.add_argument("--work", type=Path, default=Path("outputs/checkpoint-training"))
-    parser.add_argument("--rounds", type=int, default=27)
+    parser.add_argument("--rounds", type=int, default=39)
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--encoder", type=Path, help="train on from this checkpoint, where --work holds no state")
     args = parser.parse_args()
