@@ -24,6 +24,9 @@ class Recipe:
         num_train_epochs: passes over the training rows.
         per_device_train_batch_size: clips in a step on one device.
         warmup_steps: a share of all steps (below 1), or their number.
+        head_only_steps: likewise; so long only the head learns, then the encoder joins in. What a random head asks
+            of an encoder would undo what it knows. wav2vec 2.0's authors fine-tune in this way
+            (https://arxiv.org/abs/2006.11477).
         freeze_feature_encoder: keep the convolutions as they are.
     """
 
@@ -32,6 +35,7 @@ class Recipe:
     num_train_epochs: float
     per_device_train_batch_size: int = 8
     warmup_steps: float = 0.1
+    head_only_steps: float = 0.15
     freeze_feature_encoder: bool = True
 
 

@@ -172,11 +172,24 @@ def build_trainer(
         processing_class=processor,
         compute_metrics=partial(compute_metrics, processor=processor),
         preprocess_logits_for_metrics=argmax_ids,
-        callbacks=[_progress(), *callbacks],
+        callbacks=[_head_first(recipe.head_only_steps), _progress(), *callbacks],
         optimizers=(torch.optim.AdamW(parameter_groups(model, recipe), weight_decay=0.005, fused=True), None),
     )
     trainer.remove_callback(PrinterCallback)
     return trainer
+
+
+def _head_first(head_only_steps: float):
+    """Keeps the encoder's group at rate 0 for so many steps, a share of all where it is below 1."""
+    from transformers import TrainerCallback
+
+    class HeadFirst(TrainerCallback):
+        def on_step_begin(self, args, state, control, optimizer, **kwargs):
+            steps = head_only_steps * state.max_steps if head_only_steps < 1 else head_only_steps
+            if state.global_step < steps:  # the scheduler sets the rate anew after each step
+                optimizer.param_groups[0]["lr"] = 0.0
+
+    return HeadFirst()
 
 
 def _progress():

@@ -7,9 +7,12 @@ espeak-ng gives the same samples for the same text only from a fresh process.
 
 import io
 import os
+import random
 import subprocess
 import tempfile
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 
 import numpy as np
 import soundfile
@@ -28,7 +31,7 @@ class Voice:
         engine: "espeak-ng" or "flite".
         sex: "F" or "M".
         accent: an espeak-ng language ("en-us", "en-gb-scotland"), or, for flite, what its voice was recorded as.
-        variant: an espeak-ng variant ("f4") or a flite voice ("slt").
+        variant: an espeak-ng variant ("f4"), the text of one (from `made_up_variant`), or a flite voice ("slt").
         pitch: espeak-ng's 0 to 99, or flite's mean fundamental frequency in Hz (0: the voice's own).
         speed: words a minute.
     """
@@ -53,9 +56,48 @@ HELD_OUT_VOICES = (
 )
 
 
+def made_up_variant(rng: random.Random) -> str:
+    """A speaker nobody has heard: the text of an espeak-ng variant with formants of its own.
+
+    A longer or shorter vocal tract moves all formants alike; people's differ one by one as well.
+    The keys are espeak-ng's own (docs/voices.md in its source); numbers are percentages of its usual voice,
+    pitch is a range in Hz.
+    """
+    ranges = ((100, 100), (85, 125), (82, 140), (85, 132), *[(80, 125)] * 5)  # of formants 0 (the lowest) to 8
+    frequency = [rng.uniform(*limits) for limits in ranges]
+    strength = [*(rng.uniform(65, 150) for _ in range(6)), *(rng.uniform(5, 110) for _ in range(3))]
+    lowest = rng.uniform(65, 200)
+    lines = [
+        "language variant",
+        "name made-up",
+        f"pitch {lowest:.0f} {lowest * rng.uniform(1.15, 1.7):.0f}",
+        f"flutter {rng.randint(0, 8)}",
+        f"roughness {rng.randint(0, 4)}",
+        f"voicing {rng.uniform(40, 150):.0f}",
+        f"consonants {rng.uniform(70, 130):.0f} {rng.uniform(60, 130):.0f}",
+        f"intonation {rng.randint(1, 4)}",
+        *(f"formant {n} {frequency[n]:.0f} {strength[n]:.0f} {rng.uniform(75, 175):.0f}" for n in range(9)),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+@cache
+def _espeak_data() -> Path:
+    said = subprocess.run(["espeak-ng", "--version"], capture_output=True, text=True, check=True).stdout
+    return Path(said.rpartition("Data at: ")[2].strip())
+
+
 def _command(text: str, voice: Voice, path: str) -> list[str]:
     if voice.engine == "espeak-ng":
-        return ["espeak-ng", "-v", f"{voice.accent}+{voice.variant}", "-p", str(voice.pitch),
+        variant, where = voice.variant, []
+        if "\n" in variant:  # espeak-ng reads variants from its data only: it gets data of its own, with this one in it
+            data = Path(path).parent / "espeak-ng-data"
+            (data / "voices" / "!v").mkdir(parents=True)
+            for entry in ("phondata", "phonindex", "phontab", "intonations", "en_dict", "lang"):
+                (data / entry).symlink_to(_espeak_data() / entry)
+            (data / "voices" / "!v" / "made-up").write_text(variant)
+            variant, where = "made-up", [f"--path={data.parent}"]
+        return ["espeak-ng", *where, "-v", f"{voice.accent}+{variant}", "-p", str(voice.pitch),
                 "-s", str(voice.speed), "-w", path, "--", text]  # fmt: skip
     stretch = f"duration_stretch={165 / voice.speed:.3f}"
     pitch = ["--setf", f"int_f0_target_mean={voice.pitch}"] if voice.pitch else []

@@ -27,13 +27,14 @@ import soxr
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from pretraining_sentences import call, sentence
-from speech import HELD_OUT_VOICES, TELEPHONE_RATE, Voice, synthesise, telephone, trim
+from speech import HELD_OUT_VOICES, TELEPHONE_RATE, Voice, made_up_variant, synthesise, telephone, trim
 
 SAMPLING_RATE = 16_000
 CLIPS_PER_ROUND = 3_072
 PASSES = 2
 FINISHING_FROM = 12 * CLIPS_PER_ROUND
 CALLS_FROM = 27 * CLIPS_PER_ROUND
+WIDE_FROM = 39 * CLIPS_PER_ROUND
 DEVELOPMENT_CLIPS = range(FINISHING_FROM, FINISHING_FROM + 96)  # of other seeds
 SECONDS_PER_BATCH = 24  # of padded audio; on a CPU each core takes a batch, and a step averages their gradients
 # Batches are padded to 32, 64, 96 … frames: a few shapes that come again and again, which the
@@ -76,16 +77,20 @@ class Stage(NamedTuple):
     speed: tuple[float, float]  # words a minute
     flite: float  # share of clips
     flite_voices: tuple[str, ...]
-    variants: tuple[str, ...]
+    flite_pitch: tuple[float, float]  # times the voice's own
+    made_up: float  # of espeak-ng's clips, share with a voice of its own
+    variants: tuple[str, ...]  # of the others
     accents: tuple[str, ...]
     snr: float  # dB, up to 40
 
 
 STAGES = (
-    Stage(0, 0, (0.85, 1.18), (120, 195), 0.25, tuple(FLITE), VARIANTS, ACCENTS, 8),
-    Stage(0, 0.5, (0.91, 1.11), (125, 190), 0.25, tuple(FLITE), PLAIN_VARIANTS, ACCENTS, 16),
-    Stage(0.75, 0.5, (0.93, 1.08), (130, 180), 0.3, ("slt", "slt", "awb", "awb", "kal", "kal16"), PLAIN_VARIANTS,
-          (*ACCENTS, "en-gb-scotland", "en-029"), 16),
+    Stage(0, 0, (0.85, 1.18), (120, 195), 0.25, tuple(FLITE), (0.75, 1.35), 0, VARIANTS, ACCENTS, 8),
+    Stage(0, 0.5, (0.91, 1.11), (125, 190), 0.25, tuple(FLITE), (0.75, 1.35), 0, PLAIN_VARIANTS, ACCENTS, 16),
+    Stage(0.75, 0.5, (0.93, 1.08), (130, 180), 0.3, ("slt", "slt", "awb", "awb", "kal", "kal16"), (0.75, 1.35),
+          0, PLAIN_VARIANTS, (*ACCENTS, "en-gb-scotland", "en-029"), 16),
+    Stage(0.65, 0.5, (0.86, 1.2), (125, 190), 0.4, ("slt", "slt", "slt", "awb", "awb", "kal", "kal16"), (0.6, 1.4),
+          0.5, PLAIN_VARIANTS, (*ACCENTS, "en-gb-scotland", "en-029"), 14),
 )  # fmt: skip
 
 
@@ -102,22 +107,25 @@ def clip(seed: int, index: int, variants: tuple[str, ...] | None = None, flite: 
     """The recipe of training clip `index`: no sound is made yet.
 
     The first clips are the hardest: every variant, loud noise, strong stretching. From FINISHING_FROM on
-    they are nearer to what the demo corpus asks for, and from CALLS_FROM on three in four are calls to a bank.
+    they are nearer to what the demo corpus asks for, and from CALLS_FROM on most are calls to a bank. The voices
+    of those became few enough to harm what the model can learn from other people: from WIDE_FROM on they are many.
     """
     rng = random.Random(f"{seed} {index}")
-    stage = STAGES[(index >= FINISHING_FROM) + (index >= CALLS_FROM)]
+    stage = STAGES[sum(index >= first for first in (FINISHING_FROM, CALLS_FROM, WIDE_FROM))]
     called = stage.calls and rng.random() < stage.calls
     text = call(rng) if called else sentence(rng, bank=stage.bank)
     stretch = rng.uniform(*stage.stretch)
     speed = rng.uniform(*stage.speed)
     if rng.random() < (stage.flite if flite is None else flite):
         variant = rng.choice(stage.flite_voices)
-        pitch = round(FLITE[variant] * rng.uniform(0.75, 1.35))
+        pitch = round(FLITE[variant] * rng.uniform(*stage.flite_pitch))
         voice = Voice(f"flite-{variant}", "flite", "", "", variant, pitch, round(speed * stretch))
     else:
-        variant = rng.choice(variants or stage.variants)
+        made_up = variants is None and stage.made_up and rng.random() < stage.made_up
+        variant = made_up_variant(rng) if made_up else rng.choice(variants or stage.variants)
         accent, pitch = rng.choice(stage.accents), rng.randint(20, 80)
-        voice = Voice(f"espeak-{variant}", "espeak-ng", "", accent, variant, pitch, round(speed * stretch))
+        name = "espeak-made-up" if made_up else f"espeak-{variant}"
+        voice = Voice(name, "espeak-ng", "", accent, variant, pitch, round(speed * stretch))
     return Clip(text, voice, stretch, rng.uniform(stage.snr, 40))
 
 
@@ -238,15 +246,18 @@ claim about human speech.
   {audio_hours:.0f} hours of padded audio in {steps:,} steps.
 - **Sentences**: a grammar of everyday English, `tools/pretraining_sentences.py`; one in six is a run of
   unrelated words; after round {second} half of them are spoken to a bank. After round {third} three in four are
-  calls to a bank from a larger grammar, in the words of the demo corpus's training rows and as many others.
+  calls to a bank from a larger grammar, in the words of the demo corpus's training rows and as many others; after
+  round {fourth}, thirteen in twenty.
 - **Voices**: {variants} espeak-ng variants in 9 accents, pitches 20 to 80, 120 to 195 words a minute; flite's slt,
   awb, kal and kal16 for a quarter of the clips, with other pitches. Every clip is resampled by a factor of
   0.85 to 1.18: a longer or shorter vocal tract. After round {second}, {plain} variants and 0.91 to 1.11. After round
   {third}, 0.93 to 1.08, 130 to 180 words a minute, twice the Scottish and Caribbean accents, and flite for three
-  clips in ten, mostly slt and awb.
+  clips in ten, mostly slt and awb. After round {fourth}, 0.86 to 1.2, 125 to 190 words a minute; flite for two clips
+  in five, at 0.6 to 1.4 times its voices' own pitches; half of espeak-ng's clips by speakers made up for
+  one clip each, every formant moved by itself (`made_up_variant` in `tools/speech.py`).
 - **Silence** before and after a text: 0.02 to 0.5 s each.
 - **Line**: 8 kHz, 300 to 3,400 Hz, mu-law, hiss and hum at 8 to 40 dB signal-to-noise ratio; after round {second},
-  16 to 40.
+  16 to 40; after round {fourth}, 14 to 40.
 - **Training**: supervised CTC, not wav2vec 2.0's own pre-training, on wav2vec2-base's 32 characters; AdamW, peak
   rate {rate}, {warmup} steps of warm-up, then falling in a line to 0; {train_hours:.1f} hours of work. After round
   {third} with a fresh head, the convolutions kept as they were, and a second peak rate of {second_rate}; batches of
@@ -280,8 +291,9 @@ def card(recipe: dict) -> str:
     last = recipe["history"][-1]
     return CARD.format(
         **recipe, variants=len(VARIANTS), plain=len(PLAIN_VARIANTS), rate=PEAK_RATE, warmup=WARMUP_STEPS,
-        second=FINISHING_FROM // CLIPS_PER_ROUND, third=CALLS_FROM // CLIPS_PER_ROUND, second_rate=SECOND_PEAK_RATE,
-        batch=SECONDS_PER_BATCH, train_hours=recipe["train_seconds"] / 3600,
+        second=FINISHING_FROM // CLIPS_PER_ROUND, third=CALLS_FROM // CLIPS_PER_ROUND,
+        fourth=WIDE_FROM // CLIPS_PER_ROUND, second_rate=SECOND_PEAK_RATE, batch=SECONDS_PER_BATCH,
+        train_hours=recipe["train_seconds"] / 3600,
         held_out=", ".join(voice.name for voice in HELD_OUT_VOICES),
         table="\n".join(
             f"| new sentences by {name} | {last[f'wer, {name}']:.3f} | {last[f'cer, {name}']:.3f} |"
