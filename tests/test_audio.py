@@ -205,3 +205,82 @@ def test_durations_are_seconds_whatever_rate_and_channels():
     assert audio.duration(encode(np.zeros(4_000), rate=8_000)) == 0.5
     assert audio.duration(encode(np.zeros((4_000, 2)), rate=16_000)) == 0.25
     assert audio.duration(encode(np.zeros(0))) == 0
+
+
+# Encode
+
+
+def test_encoded_samples_come_back_and_what_is_too_loud_is_cut_off():
+    waveform, rate = audio.decode(audio.encode(np.array([0.25, -1.0, 2.0, -2.0], dtype="float32"), 16_000))
+    assert rate == 16_000
+    assert waveform.tolist() == [0.25, -1.0, 32767 / 32768, -1.0]
+
+
+# Facts
+
+
+def square(level, rate=8_000, seconds=1.0):
+    return level * np.where(np.arange(round(seconds * rate)) % 2, -1.0, 1.0).astype("float32")
+
+
+def test_facts_by_hand():
+    # A second of a tone of power 0.125, then a second of hum of power 0.000025.
+    facts = audio.facts(np.concatenate([tone(1_000, 8_000), square(0.005)]), 8_000)
+    assert (facts.seconds, facts.sampling_rate, facts.clipped) == (2, 8_000, 0)
+    assert facts.level == pytest.approx(10 * np.log10(0.125025 / 2))
+    assert facts.silence == 0.5
+    assert facts.snr == pytest.approx(10 * np.log10(0.125 / 0.000025 - 1))
+
+
+def test_a_full_square_wave_is_0_dbfs_and_all_clipped():
+    facts = audio.facts(np.repeat(square(1.0), 4), 8_000)
+    assert facts.level == 0
+    assert facts.clipped == 1
+
+
+@pytest.mark.parametrize(
+    ("waveform", "share"),
+    [
+        ([0, 1, 1, 1, 0, -1, -1, 0, 0.5, 0], 0.3),  # three at the top; two at the bottom are no row
+        ([0, 0.6, 0.6, 0.6, 0, -0.6, -0.6, -0.6, -0.6, 0], 0.7),  # cut off before it was made quieter
+        ([0, 0.01, 0.01, 0.01, 0, -0.01, 0, 0, 0, 0], 0),  # quiet: rounding makes such rows
+        ([0, 0.9, 0.8, 0.9, 0.8, 0.9, 0, 0, 0, 0], 0),
+    ],
+)
+def test_clipping_is_a_row_at_the_extreme(waveform, share):
+    assert audio.facts(np.array(waveform, dtype="float32"), 8_000).clipped == pytest.approx(share)
+
+
+def test_digital_silence_has_no_level_and_no_noise():
+    facts = audio.facts(np.zeros(8_000, dtype="float32"), 8_000)
+    assert (facts.level, facts.clipped, facts.silence, facts.snr) == (-np.inf, 0, 1, None)
+
+
+def test_a_tone_without_a_pause_has_no_silence():
+    facts = audio.facts(tone(1_000, 8_000), 8_000)
+    assert (facts.silence, facts.snr) == (0, None)
+
+
+def test_a_digital_pause_is_silence_without_noise():
+    facts = audio.facts(np.concatenate([tone(1_000, 8_000), np.zeros(24_000)]), 8_000)
+    assert (facts.silence, facts.snr) == (0.75, None)
+
+
+def test_the_noise_under_a_tone_is_estimated():
+    noise = np.random.default_rng(0).normal(0, 0.01, 32_000)
+    facts = audio.facts(np.concatenate([tone(1_000, 8_000, 2.0), np.zeros(16_000)]) + noise, 8_000)
+    assert facts.snr == pytest.approx(10 * np.log10(0.125 / 0.01**2), abs=0.3)
+    assert facts.silence == 0.5
+
+
+def test_twice_as_loud_is_6_db_more_and_otherwise_the_same():
+    waveform = np.concatenate([tone(1_000, 8_000, level=0.2), square(0.005)])
+    quiet, loud = audio.facts(waveform, 8_000), audio.facts(2 * waveform, 8_000)
+    assert loud.level - quiet.level == pytest.approx(20 * np.log10(2))
+    assert (loud.silence, loud.snr) == (quiet.silence, pytest.approx(quiet.snr))
+
+
+def test_a_clip_shorter_than_a_piece_has_facts_and_none_has_not():
+    assert audio.facts(square(0.5)[:10], 8_000).level == pytest.approx(20 * np.log10(0.5))
+    with pytest.raises(AsrError, match="no samples"):
+        audio.facts(np.zeros(0, dtype="float32"), 8_000)

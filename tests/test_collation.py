@@ -7,7 +7,15 @@ import numpy as np
 import pytest
 import torch
 
-from asr_helpers.collation import IGNORED, DataCollatorCTCWithPadding, padding_share
+from asr_helpers.collation import (
+    IGNORED,
+    DataCollatorCTCWithPadding,
+    duration_batches,
+    padding_share,
+    random_batches,
+    sorted_batches,
+    total_padding_share,
+)
 from asr_helpers.loading import load_rows
 from asr_helpers.preprocessing import load_processor, prepare
 from asr_helpers.sources import source
@@ -150,3 +158,50 @@ def test_the_share_of_padding_is_that_of_the_mask(processor_with_mask, seed):
     lengths = [generator.randint(1, 40) for _ in range(8)]
     batch = DataCollatorCTCWithPadding(processor_with_mask)([example(np.ones(length), [5]) for length in lengths])
     assert padding_share(lengths) == pytest.approx(1 - batch["attention_mask"].double().mean().item())
+
+
+# Batches
+
+
+LENGTHS = np.random.default_rng(0).uniform(1, 9, 53).tolist()
+WAYS = {
+    "random": lambda: random_batches(LENGTHS, 8),
+    "sorted": lambda: sorted_batches(LENGTHS, 8),
+    "by duration": lambda: duration_batches(LENGTHS, 40.0),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_each_clip_is_in_one_batch(way):
+    batches = WAYS[way]()
+    assert sorted(clip for batch in batches for clip in batch) == list(range(53))
+    assert all(batches)
+
+
+def test_batches_of_a_size_have_that_size():
+    for way in ("random", "sorted"):
+        assert [len(batch) for batch in WAYS[way]()] == [8] * 6 + [5]
+
+
+def test_a_seed_is_an_order():
+    assert random_batches(LENGTHS, 8, seed=1) == random_batches(LENGTHS, 8, seed=1)
+    assert random_batches(LENGTHS, 8, seed=1) != random_batches(LENGTHS, 8, seed=2)
+
+
+def test_sorted_batches_run_from_short_to_long():
+    in_order = [LENGTHS[clip] for batch in sorted_batches(LENGTHS, 8) for clip in batch]
+    assert in_order == sorted(LENGTHS)
+
+
+def test_a_budget_counts_padding_and_a_longer_clip_is_alone():
+    assert duration_batches([1, 1, 2, 5], budget=4) == [[0, 1], [2], [3]]  # three clips would take 3 * 2
+    assert duration_batches([2, 1, 1], budget=6) == [[1, 2, 0]]
+    for batch in duration_batches(LENGTHS, 40.0):
+        assert len(batch) * max(LENGTHS[clip] for clip in batch) <= 40
+
+
+def test_the_share_of_all_batches_is_pooled():
+    assert total_padding_share([2.0, 4.0, 1.0], [[0, 1], [2]]) == pytest.approx(2 / 9)  # not the mean of 2/8 and 0
+    assert total_padding_share(LENGTHS, [list(range(53))]) == pytest.approx(padding_share(LENGTHS))
+    assert total_padding_share(LENGTHS, [[clip] for clip in range(53)]) == pytest.approx(0)
+    assert total_padding_share(LENGTHS, WAYS["sorted"]()) < total_padding_share(LENGTHS, WAYS["random"]())

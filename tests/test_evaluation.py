@@ -20,8 +20,11 @@ from asr_helpers.evaluation import (
     align,
     argmax_ids,
     compute_metrics,
+    confusions,
     count_errors,
+    group_counts,
     score,
+    sum_counts,
     wer_metric,
 )
 from asr_helpers.preprocessing import load_processor
@@ -389,3 +392,32 @@ def test_wer_falls_as_a_hypothesis_gets_better():
     rates = [score([said], [hypothesis]).wer for hypothesis in better]
     assert all(worse > nearer for worse, nearer in pairwise(rates))
     assert rates[-1] == 0
+
+
+# Confusions and groups
+
+
+def test_confusions_are_all_errors_and_no_hits():
+    pairs = random_pairs(7)
+    found = confusions(align(*pair) for pair in pairs)
+    counts = sum_counts(count_errors(*zip(*pairs, strict=True)))
+    by_kind = {kind: sum(times for step, times in found.items() if step.kind == kind) for kind in "HSDI"}
+    assert by_kind == {"H": 0, "S": counts.substitutions, "D": counts.deletions, "I": counts.insertions}
+
+
+def test_the_same_confusion_counts_twice():
+    found = confusions([align("MY CARD", "MY CAR"), align("NEW CARD", "NEW CAR NOW")])
+    assert found == {AlignedWord("S", "CARD", "CAR"): 2, AlignedWord("I", "", "NOW"): 1}
+
+
+def test_groups_hold_their_utterances_counts():
+    counts = count_errors(["A B", "C", "D E"], ["A", "C", "D"])
+    groups = group_counts(["late", "early", "late"], counts)
+    assert list(groups) == ["early", "late"]
+    assert groups == {"early": [counts[1]], "late": [counts[0], counts[2]]}
+    assert sum_counts(groups["late"]) == ErrorCounts(hits=2, substitutions=0, deletions=2, insertions=0)
+
+
+def test_a_group_for_each_utterance():
+    with pytest.raises(ValueError, match="longer"):
+        group_counts(["a"], count_errors(["A", "B"], ["A", "B"]))

@@ -8,7 +8,7 @@ import soundfile
 import tiny
 
 from asr_helpers import AsrError, audio, loading
-from asr_helpers.inference import Recogniser, Word, load_recogniser
+from asr_helpers.inference import Recogniser, Word, collapse, load_recogniser
 from asr_helpers.sources import source
 
 
@@ -179,3 +179,28 @@ def test_a_recogniser_is_a_model_and_its_processor(reader):
     again = Recogniser(reader.model, reader.processor)
     waveform = np.random.default_rng(1).normal(size=8_000).astype(np.float32)
     np.testing.assert_array_equal(again.emission(waveform), reader.emission(waveform))
+
+
+def test_the_frames_left_by_the_collapse_are_what_the_tokenizer_reads():
+    tokenizer = tiny.processor().tokenizer
+    tokens = tokenizer.convert_ids_to_tokens(range(32))
+    some = tokenizer.convert_tokens_to_ids(["<pad>", "|", "A", "L", "O"])
+    for seed in range(50):
+        path = np.random.default_rng(seed).choice(some, 30, p=[0.4, 0.1, 0.1, 0.3, 0.1]).tolist()
+        merged, kept = collapse(path, blank=0)
+        assert "".join(tokens[path[frame]] for frame in kept).replace("|", " ").strip() == tokenizer.decode(path)
+        assert set(kept) <= set(merged) <= set(range(30))
+        assert all(path[one] != path[one + 1] or one + 1 not in merged for one in range(29))
+
+
+@pytest.mark.parametrize(
+    ("path", "merged", "kept"),
+    [
+        ([], [], []),
+        ([0, 0], [0], []),
+        ([5, 5, 0, 5], [0, 2, 3], [0, 3]),  # a blank parts two equal letters
+        ([5, 6, 5], [0, 1, 2], [0, 1, 2]),
+    ],
+)
+def test_repeats_are_merged_before_blanks_are_dropped(path, merged, kept):
+    assert collapse(path, blank=0) == (merged, kept)

@@ -282,3 +282,44 @@ def test_durations_from_headers_are_those_of_the_decoded_sound(rows):
     few = rows.select(range(20))
     decoded = [len(waveform) / rate for waveform, rate in map(audio.decode, few["audio"])]
     assert loading.durations(few) == decoded
+
+
+# Finding rows
+
+
+def test_a_row_is_described_by_what_it_holds(rows):
+    some = rows.select([0, 32])
+    described = loading.describe(some)
+    assert [one.text for one in described] == some["transcription"][:]
+    assert [one.seconds for one in described] == loading.durations(some)
+    assert [one.intent for one in described] == rows.features["intent_class"].int2str(some["intent_class"][:])
+    assert [one.voice for one in described] == [loading.voice_of(path) for path in some["path"]]
+
+
+def test_rows_may_be_dicts_and_lack_what_is_not_needed():
+    described = loading.describe([{"audio": b"no sound", "transcription": "Hello"}])
+    assert described == [loading.RowFacts("Hello", 0.0, "", "")]
+
+
+FACTS = [
+    loading.RowFacts("My card is lost", 2.0, "card_issues", "ann"),
+    loading.RowFacts("Pay MY bill", 3.0, "pay_bill", "bob"),
+    loading.RowFacts("Straße", 4.0, "abroad", "ann"),
+]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        ({}, [0, 1, 2]),
+        ({"text": "my"}, [0, 1]),
+        ({"text": " bill  my "}, [1]),  # every word, in any order
+        ({"text": "STRASSE"}, [2]),
+        ({"text": "card", "voice": "bob"}, []),
+        ({"intent": "pay_bill"}, [1]),
+        ({"voice": "ann", "seconds": (2.5, 9)}, [2]),
+        ({"seconds": (2.0, 3.0)}, [0, 1]),
+    ],
+)
+def test_rows_that_match(wanted, found):
+    assert loading.find_rows(FACTS, **wanted) == found

@@ -281,3 +281,43 @@ def test_words_stand_where_they_were_heard():
     assert places["PAY"] == pytest.approx(0.2)
     assert places["NOW"] == pytest.approx(0.65)
     assert {"90%", "40%"} <= set(places)
+
+
+def test_a_long_waveform_keeps_its_extremes_in_place():
+    wave = np.zeros(160_000, dtype="float32")
+    wave[40_000], wave[120_000] = 0.9, -0.7
+    times, amplitudes = plots.plot_clip(wave, 16_000).axes[0].lines[0].get_data()
+    assert len(times) < 3 * plots.COLUMNS
+    assert (amplitudes.max(), amplitudes.min()) == (np.float32(0.9), np.float32(-0.7))
+    assert times[amplitudes.argmax()] == pytest.approx(2.5, abs=0.01)
+    assert times[amplitudes.argmin()] == pytest.approx(7.5, abs=0.01)
+    assert times[-1] == pytest.approx(10, abs=0.02)
+
+
+def test_a_frequency_axis_may_reach_above_the_rate():
+    bottom = plots.plot_clip(SECOND, RATE, highest=8.0).axes[1]
+    assert bottom.get_ylim() == (0, 8)
+    assert bottom.images[0].get_extent()[3] == 4
+
+
+def test_a_batch_to_be_is_padded_to_its_longest():
+    left, right = plots.plot_lengths([2.0, 1.0], [3, 5]).axes
+    assert [(bar.get_x(), bar.get_width()) for bar in left.patches] == [(0, 2), (2, 0), (0, 1), (1, 1)]
+    assert [(bar.get_x(), bar.get_width()) for bar in right.patches] == [(0, 3), (3, 2), (0, 5), (5, 0)]
+
+
+def test_many_clips_are_numbered_now_and_then():
+    figure = plots.plot_lengths([1.0] * 64, [5] * 64)
+    assert figure.get_size_inches()[1] < 6
+    assert len(figure.axes[0].get_yticks()) <= 20
+
+
+def test_a_training_that_has_just_begun_has_empty_curves():
+    figure = plots.plot_learning_curves([], steps=100)
+    assert [axes.get_xlim() for axes in figure.axes] == [(0, 100), (0, 100)]
+    assert not any(axes.lines for axes in figure.axes)
+
+
+def test_a_logged_learning_rate_has_its_own_axes():
+    rates = plots.plot_learning_curves([*HISTORY, {"step": 20, "loss": 1.0, "learning_rate": 1e-4}]).axes[2]
+    assert rates.lines[0].get_xydata().tolist() == [[20, 1e-4]]

@@ -250,3 +250,43 @@ def test_nothing_is_written(processor, rows, monkeypatch, tmp_path):
     prepared[:3]
     assert prepared.cache_files == rows.cache_files
     assert list(tmp_path.iterdir()) == []
+
+
+# Character by character
+
+
+@pytest.mark.parametrize(
+    ("text", "written", "kinds"),
+    [
+        ("Pay", ["P", "A", "Y"], "kcc"),
+        ("a  b ", ["A", " ", "", "B", ""], "ckccc"),
+        ("well-known", [*"WELL", " ", *"KNOWN"], "cccclccccc"),
+        ("né", ["N", "E"], "cl"),
+        ("O’N", ["O", "'", "N"], "kck"),
+        ("-5-", ["", "", ""], "lll"),
+        ("", [], ""),
+    ],
+)
+def test_each_character_is_kept_changed_or_lost(text, written, kinds):
+    steps = preprocessing.write_characters(text, CAPITALS)
+    assert [step.written for step in steps] == written
+    assert "".join(step.kind[0] for step in steps) == kinds
+
+
+def test_the_characters_written_make_the_normalised_text():
+    generator = np.random.default_rng(0)
+    alphabet = list("abXY '’-£5é\u0301ßﬁ\u00a0\n\u200d今")
+    for _ in range(300):
+        text = "".join(generator.choice(alphabet, generator.integers(0, 12)))
+        for characters in (CAPITALS, SMALL):
+            steps = preprocessing.write_characters(text, characters)
+            written = "".join(step.written for step in steps)
+            assert "".join(step.character for step in steps) == unicodedata.normalize("NFC", text)
+            assert written == " ".join(written.split()) == normalise_text(text, characters).text
+            assert set(written) <= characters
+
+
+def test_a_text_of_nothing_but_lost_characters_has_no_labels(processor):
+    assert preprocessing.encode_text("Hello", processor) == processor.tokenizer("HELLO").input_ids
+    with pytest.raises(AsrError, match="'404' has no character"):
+        preprocessing.encode_text("404", processor)

@@ -95,6 +95,5 @@ def batch_view(rows: Sequence[Mapping[str, Any]], processor: "ProcessorMixin") -
     return View(
         "batch",
         [ipywidgets.HBox([size, number]), ipywidgets.HBox([strategy, shuffle]), message, shares, shown],
-        css="asr-batch-view",
         size=size, strategy=strategy, number=number, shuffle=shuffle, shown=shown, shares=shares, message=message,
     )  # fmt: skip

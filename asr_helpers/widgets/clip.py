@@ -34,7 +34,6 @@ def clip_view(rows: Sequence[Mapping[str, Any]]) -> View:
     view = View(
         "clip",
         [chooser, rate, message, shown, span, player, measured],
-        css="asr-clip-view",
         chooser=chooser, rate=rate, span=span, message=message, shown=shown, player=player, measured=measured,
     )  # fmt: skip
     clip: dict[str, Any] = {}  # the last one that could be read
@@ -45,8 +44,8 @@ def clip_view(rows: Sequence[Mapping[str, Any]]) -> View:
         start, end = span.value
         what = f"row {clip['row']}, {start:.2f} to {end:.2f} s, at {clip['kept'] / 1_000:g} kHz"
         seen = f"Waveform and spectrogram of {what}. Transcription: {facts[clip['row']].text}"
-        whole = (start, end) == (span.min, span.max)
-        shown.value = picture(clip["drawing"], seen, None if whole else (start / span.max, end / span.max))
+        part = [] if (start, end) == (span.min, span.max) else [(start / span.max, end / span.max)]
+        shown.value = picture(clip["drawing"], seen, *part)
         first, last = (int(time * clip["rate"]) for time in span.value)
         player.value = sound(clip["waveform"][first : last + 1], clip["rate"], f"play {what}")
 

@@ -16,6 +16,7 @@ from .kit import (
     WIDE,
     View,
     draw,
+    line,
     page,
     picture,
     plain,
@@ -49,8 +50,8 @@ def emission_view(recogniser: "Recogniser", rows: Sequence[Mapping[str, Any]]) -
     facts = describe(rows)
     options = [(plain(f"{number} · {one.seconds:.1f} s · {one.text}"), number) for number, one in enumerate(facts)]
     row = ipywidgets.Dropdown(description="clip", options=options, layout=FULL, style=WIDE)
-    word = ipywidgets.Dropdown(description="word", options=[("the whole clip", -1)], style=WIDE)
-    frame = ipywidgets.IntSlider(description="frame", max=1, layout=FULL, style=WIDE)
+    word = ipywidgets.Dropdown(description="word", options=word_options(()), layout=FULL, style=WIDE)
+    frame = ipywidgets.IntSlider(description="frame", max=1, layout={"flex": "1 1 auto"}, style=WIDE)
     play = ipywidgets.Play(interval=200, max=1)
     link = ipywidgets.jslink((play, "value"), (frame, "value"))
     message, shown, player, strip = (ipywidgets.HTML() for _ in range(4))
@@ -73,15 +74,16 @@ def emission_view(recogniser: "Recogniser", rows: Sequence[Mapping[str, Any]]) -
             return
         path, seconds = heard["path"], len(heard["waveform"]) / recogniser.sampling_rate
         now = min(frame.value, len(path) - 1)
-        start, end = now / len(path) * seconds, (now + 1) / len(path) * seconds
+        marks = [(now / len(path), (now + 1) / len(path))]
         if word.value >= 0:
             chosen = heard["words"][word.value]
-            start, end = chosen.start, chosen.end
+            marks.insert(0, (chosen.start / seconds, chosen.end / seconds))
+        start, end = (share * seconds for share in marks[0])
         seen = (
             f"Waveform, and under it the probability of each token in each of {len(path)} frames. "
-            f"Read from it: {heard['text']}. Marked: {start:.2f} to {end:.2f} s."
+            f"Read from it: {heard['text']}. Marked: {start:.2f} to {end:.2f} s, and frame {now}."
         )
-        shown.value = picture(heard["drawing"], seen, (start / seconds, end / seconds))
+        shown.value = picture(heard["drawing"], seen, *marks)
         strip.value = collapse_strip(path, tokens, blank, now, names)
 
     def show_clip(change: object = None) -> None:
@@ -106,7 +108,6 @@ def emission_view(recogniser: "Recogniser", rows: Sequence[Mapping[str, Any]]) -
     return View(
         "emission",
         [row, message, shown, ipywidgets.HBox([play, frame]), strip, word, player],
-        css="asr-emission-view",
         row=row, frame=frame, play=play, word=word, link=link,
         shown=shown, strip=strip, player=player, message=message,
     )  # fmt: skip
@@ -152,6 +153,7 @@ def collapse_strip(
         why = "a repeat of the frame before: it is merged"
     grid = f'<table style="border-collapse:collapse;font-size:inherit">{"".join(lines)}</table>'
     return page(
-        f"{grid}<p>Frame {now} says {text(names.get(tokens[token], tokens[token]))}, {why}.<br>"
-        f"Written so far: <b>{text(written)}</b></p>"
+        grid
+        + line(f"Frame {now} says {text(names.get(tokens[token], tokens[token]))}, {why}.")
+        + line(f"Written so far: <b>{text(written)}</b>")
     )

@@ -17,6 +17,7 @@ from .kit import (
     View,
     alignment,
     counts,
+    line,
     note,
     page,
     plain,
@@ -55,8 +56,8 @@ def errors_view(
         names: the two models'.
 
     Returns:
-        A view with the controls `chooser` (its `search`, `intent`, `voice`, `seconds`, `kind`, `confusion`, `sort`
-        and the list `rows`), `group` and `hypothesis`, the box to edit.
+        A view with the controls `chooser` (its `search`, `intent`, `voice`, `seconds` and the list `rows`), `kind`,
+        `sort`, `confusion`, `group` and `hypothesis`, the box to edit.
 
     Raises:
         AsrError: the lists differ in length, or a reference is empty.
@@ -73,8 +74,8 @@ def errors_view(
     commonest = confusions(aligned[names[0]]).most_common(COMMONEST)
 
     sorts = SORTS | ({"most gained": "gained", "most lost": "lost"} if others else {})
-    sort = ipywidgets.Dropdown(description="sort by", options=list(sorts.items()), style=WIDE, layout={"width": "auto"})
-    kind = ipywidgets.Dropdown(description="with", options=list(KINDS), style=WIDE, layout={"width": "auto"})
+    sort = ipywidgets.Dropdown(description="sort by", options=list(sorts.items()), style=WIDE, layout=FULL)
+    kind = ipywidgets.Dropdown(description="with", options=list(KINDS), style=WIDE, layout=FULL)
     listed = [("all utterances", None), *((_confusion(step, times), step) for step, times in commonest)]
     confusion = ipywidgets.Select(description="confusions", options=listed, rows=12, style=WIDE, layout=FULL)
     groups = _groups(facts)
@@ -107,10 +108,10 @@ def errors_view(
         row = chooser.row
         one = facts[row]
         about = [f"row {row}", *(text(what) for what in (one.intent, one.voice) if what), f"{one.seconds:.1f} s"]
-        parts = [f'<p style="color:{PALE}">{" · ".join(about)}</p>']
+        parts = [line(" · ".join(about), PALE)]
         for name in reversed(models):
             title = f"<b>{text(name)}</b>: " if others else ""
-            parts.append(f"<p>{title}{counts(words[name][row])}</p>{alignment(aligned[name][row])}")
+            parts.append(line(f"{title}{counts(words[name][row])}") + alignment(aligned[name][row]))
         detail.value = page("".join(parts))
         with unheard(show_edit, hypothesis):
             hypothesis.value = plain(models[names[0]][row])
@@ -125,19 +126,23 @@ def errors_view(
         empty = "" if content else note("Nothing is written: every word of the reference counts as a deletion.")
         steps = align(references[row], content)
         changed = alignment(steps) if steps != aligned[names[0]][row] else ""  # else it stands above
-        edited.value = empty + page(f"<p>As edited: {counts(count)}</p>{changed}")
+        edited.value = empty + page(line(f"As edited: {counts(count)}") + changed)
 
     def show_groups(change: object = None) -> None:
         head, lines = [group.value, "utterances", "words"], []
         for name in models:
-            head += [f"WER {text(name)}" if others else "WER", "errors"]
+            head += [f'WER <span style="overflow-wrap:anywhere">{text(name)}</span>' if others else "WER", "errors"]
         parts = [group_counts(groups[group.value], words[name]) for name in models]
         for value, members in sorted(parts[0].items(), key=lambda part: -sum_counts(part[1]).rate):
             totals = [sum_counts(part[value]) for part in parts]
-            line = [text(value), str(len(members)), str(totals[0].hits + totals[0].substitutions + totals[0].deletions)]
+            cells = [
+                text(value),
+                str(len(members)),
+                str(totals[0].hits + totals[0].substitutions + totals[0].deletions),
+            ]
             for total in totals:
-                line += [f"{total.rate:.3f}", str(total.errors)]
-            lines.append(line)
+                cells += [f"{total.rate:.3f}", str(total.errors)]
+            lines.append(cells)
         by_group.value = table(head, lines, f"WER by {group.value}")
 
     hypothesis.observe(show_edit, "value")
@@ -157,7 +162,6 @@ def errors_view(
     return View(
         "errors",
         [summary, chooser.filters, ipywidgets.HBox([left, right]), ipywidgets.HBox([below, beside])],
-        css="asr-errors-view",
         chooser=chooser, kind=kind, sort=sort, confusion=confusion, group=group, hypothesis=hypothesis,
         summary=summary, detail=detail, player=player, edited=edited, by_group=by_group, message=message,
     )  # fmt: skip

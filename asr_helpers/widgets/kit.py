@@ -32,7 +32,7 @@ INK, PALE, LINE = "var(--jp-ui-font-color1, #111)", "var(--jp-ui-font-color2, #5
 KIND_LINES = {"H": "none", "S": "underline wavy", "D": "line-through", "I": "underline double"}
 # Control characters have no shape, and some end an HTML document early: their pictures stand for them.
 PICTURES = {code: 0x2400 + code for code in range(32) if chr(code) not in "\t\n"} | {127: 0x2421}
-FULL = {"width": "100%"}
+FULL = {"width": "auto"}  # in a column: all of its width, less the margins
 WIDE = {"description_width": "initial"}
 
 
@@ -46,7 +46,7 @@ class View(ipywidgets.VBox):
     """
 
     def __init__(self, name: str, children: Sequence[ipywidgets.Widget], **parts: Any):
-        super().__init__(children, layout=FULL)
+        super().__init__(children, layout={"width": "100%"})
         self.add_class(f"asr-{name}-view")
         self._name = name
         vars(self).update(parts)
@@ -72,6 +72,11 @@ def text(content: object) -> str:
 def page(content: str) -> str:
     """HTML of ours, in the theme's colours, with long words broken."""
     return f'<div style="color:{INK};line-height:1.5;overflow-wrap:anywhere">{content}</div>'
+
+
+def line(content: str, colour: str = INK) -> str:
+    """A line of HTML, close to the next."""
+    return f'<p style="margin:4px 0;color:{colour}">{content}</p>'
 
 
 def note(content: str) -> str:
@@ -120,39 +125,37 @@ class Drawing:
 
 
 def draw(figure: Figure) -> Drawing:
-    """Draws a figure quickly: with margins that are set, not searched for, and no second pass."""
+    """Draws a figure quickly, with margins that are set, not searched for, and no second pass; then empties it."""
     width, height = figure.get_size_inches()
     figure.set_layout_engine(None)
     figure.subplots_adjust(0.8 / width, 0.5 / height, 1 - 0.1 / width, 1 - 0.4 / height, wspace=0.25, hspace=0.12)
     canvas, file = FigureCanvasAgg(figure), io.BytesIO()
     with warnings.catch_warnings():
-        warnings.filterwarnings(
-            "ignore", "Glyph"
-        )  # a letter the font lacks is a box; its text stands beside the figure
+        warnings.filterwarnings("ignore", "Glyph")  # what the font lacks is drawn as a box; the text stands beside
         canvas.draw()
     Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB").save(file, "png", compress_level=1)
     above, below = figure.axes[0].get_position(), figure.axes[-1].get_position()
+    figure.clear()  # its parts know each other: without this they wait for the garbage collector
     return Drawing(_address("image/png", file.getvalue()), above.x0, above.x1, 1 - above.y1, 1 - below.y0)
 
 
-def picture(drawing: Drawing, seen: str, span: tuple[float, float] | None = None) -> str:
+def picture(drawing: Drawing, seen: str, *spans: tuple[float, float]) -> str:
     """A drawing as HTML.
 
     Args:
         seen: what there is to see, in words, for those who cannot; plain text.
-        span: a stretch of the time axis to mark, as shares of it.
+        spans: stretches of the time axis to mark, as shares of it.
     """
-    mark = ""
-    if span:
-        width = drawing.right - drawing.left
-        start, end = (drawing.left + share * width for share in span)
-        mark = (
+    marks = ""
+    for span in spans:
+        start, end = (drawing.left + share * (drawing.right - drawing.left) for share in span)
+        marks += (
             f'<div style="position:absolute;top:{drawing.top:.2%};height:{drawing.bottom - drawing.top:.2%};'
             f"left:{start:.2%};width:{end - start:.2%};min-width:2px;box-sizing:border-box;"
             f'background:{SKY}55;border:solid {VERMILION};border-width:0 1px"></div>'
         )
     image = f'<img style="max-width:100%;display:block" alt="{html.escape(plain(seen))}" src="{drawing.source}">'
-    return f'<div style="position:relative;display:inline-block;max-width:100%">{image}{mark}</div>'
+    return f'<div style="position:relative;display:inline-block;max-width:100%">{image}{marks}</div>'
 
 
 def sound(waveform: np.ndarray, sampling_rate: int, what: str) -> str:
@@ -171,15 +174,9 @@ def sound(waveform: np.ndarray, sampling_rate: int, what: str) -> str:
 
 def word_options(words: Sequence[Word]) -> list[tuple[str, int]]:
     """A transcript's words to choose from, by number; -1 is the whole clip."""
-    return [
-        ("the whole clip", -1),
-        *(
-            (
-                plain(f"{number + 1} · {one.text} · {one.start:.2f} to {one.end:.2f} s · {one.confidence:.0%} sure"),
-                number,
-            )
-            for number, one in enumerate(words)
-        ),
+    return [("the whole clip", -1)] + [
+        (plain(f"{number + 1} · {one.text} · {one.start:.2f} to {one.end:.2f} s · {one.confidence:.0%} sure"), number)
+        for number, one in enumerate(words)
     ]
 
 
@@ -198,9 +195,9 @@ def table(head: Sequence[str], lines: Sequence[Sequence[str]], caption: str) -> 
     """A small table; every cell is HTML, and all but the first of a line stand at the right."""
     style = f"padding:2px 10px 2px 0;border-bottom:1px solid {LINE};overflow-wrap:normal;text-align:"
     rows = [f'<caption style="text-align:left;font-weight:bold">{caption}</caption>']
-    for tag, line in (("th", head), *(("td", line) for line in lines)):
-        sides = ["left;overflow-wrap:anywhere;min-width:6em", *["right"] * (len(line) - 1)]
-        cells = (f'<{tag} style="{style}{side}">{cell}</{tag}>' for side, cell in zip(sides, line, strict=True))
+    for tag, cells in (("th", head), *(("td", cells) for cells in lines)):
+        sides = ["left;overflow-wrap:anywhere;min-width:6em", *["right"] * (len(cells) - 1)]
+        cells = (f'<{tag} style="{style}{side}">{cell}</{tag}>' for side, cell in zip(sides, cells, strict=True))
         rows.append(f"<tr>{''.join(cells)}</tr>")
     return page(f'<table style="border-collapse:collapse;max-width:100%;font-size:inherit">{"".join(rows)}</table>')
 
@@ -224,10 +221,9 @@ def alignment(steps: Sequence[AlignedWord]) -> str:
     label = f'<div style="display:inline-block;vertical-align:top;margin-right:12px;color:{PALE}">said<br>heard</div>'
     words = []
     for step in steps:
-        line = f"text-decoration:{KIND_LINES[step.kind]} {KIND_COLOURS[step.kind]} 2px"
         said, heard = (text(word) if word else "·" for word in (step.reference, step.hypothesis))
-        struck = line if step.kind == "D" else ""
-        marked = line if step.kind in "SI" else ""
+        mark = f"text-decoration:{KIND_LINES[step.kind]} {KIND_COLOURS[step.kind]} 2px"
+        struck, marked = (mark, "") if step.kind == "D" else ("", mark)
         words.append(
             '<div style="display:inline-block;vertical-align:top;text-align:center;margin:0 10px 8px 0;max-width:100%">'
             f'<span style="{struck}">{said}</span><br><span style="{marked}">{heard}</span><br>{chip(step.kind)}</div>'
@@ -264,7 +260,7 @@ class RowChooser(View):
         self._label = label or (lambda row: f"{row} · {facts[row].seconds:.1f} s · {facts[row].text}")
         shortest = np.floor(min(one.seconds for one in facts) * 10) / 10
         longest = max(np.ceil(max(one.seconds for one in facts) * 10) / 10, shortest + 0.1)
-        narrow = {"style": WIDE, "layout": {"width": "auto"}}
+        narrow = {"style": WIDE, "layout": {"width": "auto", "max_width": "320px"}}
         self.search = ipywidgets.Text(description="text", placeholder="words of the text", **narrow)
         self.intent = ipywidgets.Dropdown(description="intent", options=_choices(facts, "intent"), **narrow)
         self.voice = ipywidgets.Dropdown(description="voice", options=_choices(facts, "voice"), **narrow)
@@ -316,4 +312,4 @@ class RowChooser(View):
 
 def _choices(facts: Sequence[RowFacts], what: str) -> list[tuple[str, str]]:
     found = sorted({getattr(one, what) for one in facts} - {""})
-    return [("all", ""), *((plain(one), one) for one in found)] if found else [("all", "")]
+    return [("all", ""), *((plain(one), one) for one in found)]

@@ -32,9 +32,7 @@ def training_view() -> "TrainerCallback":
             self.progress = ipywidgets.IntProgress(description="step", layout=FULL)
             self.status = ipywidgets.HTML(page("The training has not begun."))
             self.warning, self.shown = ipywidgets.HTML(), ipywidgets.HTML()
-            super().__init__(
-                "training", [self.progress, self.status, self.warning, self.shown], css="asr-training-view"
-            )
+            super().__init__("training", [self.progress, self.status, self.warning, self.shown])
 
         def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
             self._started, self._first = time.perf_counter(), state.global_step

@@ -1,12 +1,13 @@
 """Any text, character by character: what the normaliser keeps, changes and loses."""
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import ipywidgets
 
 from ..plots import BLUE, GREEN, VERMILION
 from ..preprocessing import encode_text, vocabulary, write_characters
-from .kit import FULL, LINE, PALE, WIDE, View, page, telling, text
+from .kit import FULL, LINE, PALE, WIDE, View, line, page, telling, text
 
 if TYPE_CHECKING:
     from transformers import ProcessorMixin
@@ -33,42 +34,35 @@ def vocabulary_view(processor: "ProcessorMixin", content: str = "") -> View:
 
     def show(change: object = None) -> None:
         steps = write_characters(written.value, characters)
+        if not steps:
+            shown.value, message.value = "", page("Type a text: each of its characters is shown here.")
+            return
         cells = []
         for step in steps[:LONGEST]:
             letter, colour, ink = MARKS[step.kind]
             labels = " ".join(str(ids[space if one == " " else one]) for one in step.written)
-            line = ";text-decoration:line-through" if step.kind == "lost" else ""
+            struck = ";text-decoration:line-through" if step.kind == "lost" else ""
             cells.append(
                 '<div style="display:inline-block;vertical-align:top;text-align:center;min-width:26px;'
                 f'margin:0 2px 6px 0;border:1px solid {LINE};border-top:4px solid {colour};padding:0 3px">'
-                f'<span style="font-size:120%{line}">{_visible(step.character)}</span><br>'
+                f'<span style="font-size:120%{struck}">{_visible(step.character)}</span><br>'
                 f'<span style="font-size:120%">{_visible(step.written)}</span><br>'
                 f'<span style="color:{PALE};font-size:85%">{labels or "&nbsp;"}</span><br>'
                 f'<span style="background:{colour};color:{ink};padding:0 4px" title="{step.kind}">{letter}</span></div>'
             )
-        numbers = [sum(step.kind == kind for step in steps) for kind in MARKS]
-        counts = ", ".join(f"{number} {kind} ({MARKS[kind][0]})" for number, kind in zip(numbers, MARKS, strict=True))
-        more = f"<p>The first {LONGEST} are shown.</p>" if len(steps) > LONGEST else ""
-        legend = f'<p style="color:{PALE}">From top: as typed, as written, label id. ␣ is a space, · is nothing.</p>'
-        shown.value = page(f"<p>{len(steps)} characters: {counts}.</p>{''.join(cells)}{more}{legend}")
-        if not steps:
-            message.value = page("Type a text: each of its characters is shown here.")
-            return
+        numbers = Counter(step.kind for step in steps)
+        counts = ", ".join(f"{numbers[kind]} {kind} ({letter})" for kind, (letter, *_) in MARKS.items())
+        more = line(f"The first {LONGEST} are shown.") if len(steps) > LONGEST else ""
+        legend = line("From top: as typed, as written, label id. ␣ is a space, · is nothing.", PALE)
+        shown.value = page(line(f"{len(steps)} characters: {counts}.") + "".join(cells) + more + legend)
         with telling(message):
             labels = encode_text(written.value, processor)
             normalised = "".join(step.written for step in steps)
-            shown.value += page(f"Written: <b>{text(normalised)}</b><br>Labels: {labels}")
+            shown.value += page(line(f"Written: <b>{text(normalised)}</b>") + line(f"Labels: {labels}"))
 
     show()
     written.observe(show, "value")
-    return View(
-        "vocabulary",
-        [written, message, shown],
-        css="asr-vocabulary-view",
-        written=written,
-        shown=shown,
-        message=message,
-    )
+    return View("vocabulary", [written, message, shown], written=written, shown=shown, message=message)
 
 
 def _visible(character: str) -> str:

@@ -7,7 +7,22 @@ import ipywidgets
 from .. import audio
 from ..plots import plot_words
 from .clip import clip_facts
-from .kit import FULL, WIDE, View, draw, page, picture, sound, table, telling, text, unheard, word_options, word_span
+from .kit import (
+    FULL,
+    WIDE,
+    View,
+    draw,
+    line,
+    page,
+    picture,
+    sound,
+    table,
+    telling,
+    text,
+    unheard,
+    word_options,
+    word_span,
+)
 
 if TYPE_CHECKING:
     from ..inference import Recogniser
@@ -29,7 +44,7 @@ def voice_view(recogniser: "Recogniser") -> View:
         A view with the controls `upload` and `word`.
     """
     upload = ipywidgets.FileUpload(description="choose a recording", accept="audio/*", layout={"width": "auto"})
-    word = ipywidgets.Dropdown(description="word", options=word_options(()), style=WIDE, layout={"width": "auto"})
+    word = ipywidgets.Dropdown(description="word", options=word_options(()), style=WIDE, layout=FULL)
     message, shown, transcript, player = (ipywidgets.HTML() for _ in range(4))
     message.value = page("Choose a recording of speech: WAV, FLAC, OGG or MP3, up to a minute.")
     results = ipywidgets.VBox([transcript, shown, word, player], layout=FULL)
@@ -42,8 +57,8 @@ def voice_view(recogniser: "Recogniser") -> View:
         what = f"word {word.value + 1}" if word.value >= 0 else "the recording"
         player.value = sound(waveform[int(start * rate) : int(end * rate)], rate, f"play {what}")
         seen = f"Waveform of {seconds:.1f} s, and over it where each word was heard: {heard['text']}."
-        chosen = heard["words"][word.value] if word.value >= 0 else None
-        shown.value = picture(heard["drawing"], seen, chosen and (chosen.start / seconds, chosen.end / seconds))
+        chosen = heard["words"][word.value : word.value + 1] if word.value >= 0 else ()
+        shown.value = picture(heard["drawing"], seen, *((one.start / seconds, one.end / seconds) for one in chosen))
 
     def show_recording(change: object = None) -> None:
         if not upload.value:
@@ -62,10 +77,10 @@ def voice_view(recogniser: "Recogniser") -> View:
                 [text(one.text), f"{one.start:.2f}", f"{one.end:.2f}", f"{one.confidence:.0%}"] for one in result.words
             ]
             words = table(["word", "from (s)", "to (s)", "sure"], lines, "Words in time")
-            cut = f" Its first {LONGEST} s were heard." if facts.seconds > LONGEST else ""
+            cut = f": its first {LONGEST} s were heard." if facts.seconds > LONGEST else ""
             said = f"<b>{text(result.text)}</b>" if result.text.strip() else "No word was heard in it."
             transcript.value = page(
-                f"<p>{text(name)}:{cut}</p><p style='font-size:120%'>{said}</p>{clip_facts(facts)}"
+                f"{line(text(name) + cut)}{line(said)}{clip_facts(facts)}"
                 f"<details><summary>{len(lines)} words in time</summary>{words}</details>"
             )
             with unheard(show_word, word):
@@ -79,7 +94,6 @@ def voice_view(recogniser: "Recogniser") -> View:
     view = View(
         "voice",
         [upload, message],
-        css="asr-voice-view",
         upload=upload, word=word, message=message, shown=shown, transcript=transcript, player=player,
     )  # fmt: skip
     return view
