@@ -158,12 +158,11 @@ def build_trainer(
         callbacks: what else watches the training, such as `widgets.training_view()`.
     """
     import torch
-    from transformers import Trainer
     from transformers.trainer_callback import PrinterCallback
 
     if recipe.freeze_feature_encoder:
         model.freeze_feature_encoder()
-    trainer = Trainer(
+    trainer = _trainer_class(recipe.head_only_steps)(
         model=model,
         args=args,
         data_collator=DataCollatorCTCWithPadding(processor, PAD_TO_MULTIPLE_OF),
@@ -172,24 +171,29 @@ def build_trainer(
         processing_class=processor,
         compute_metrics=partial(compute_metrics, processor=processor),
         preprocess_logits_for_metrics=argmax_ids,
-        callbacks=[_head_first(recipe.head_only_steps), _progress(), *callbacks],
+        callbacks=[_progress(), *callbacks],
         optimizers=(torch.optim.AdamW(parameter_groups(model, recipe), weight_decay=0.005, fused=True), None),
     )
     trainer.remove_callback(PrinterCallback)
     return trainer
 
 
-def _head_first(head_only_steps: float):
-    """Keeps the encoder's group at rate 0 for so many steps, a share of all where it is below 1."""
-    from transformers import TrainerCallback
+def _trainer_class(head_only_steps: float):
+    """A `Trainer` whose encoder stands still for so many steps, a share of all where it is below 1."""
+    from torch.optim.lr_scheduler import LambdaLR
+    from transformers import Trainer
 
-    class HeadFirst(TrainerCallback):
-        def on_step_begin(self, args, state, control, optimizer, **kwargs):
-            steps = head_only_steps * state.max_steps if head_only_steps < 1 else head_only_steps
-            if state.global_step < steps:  # the scheduler sets the rate anew after each step
-                optimizer.param_groups[0]["lr"] = 0.0
+    class HeadFirstTrainer(Trainer):
+        def create_scheduler(self, num_training_steps, optimizer=None):
+            if self.lr_scheduler is None:
+                usual = super().create_scheduler(num_training_steps, optimizer)
+                first = head_only_steps * num_training_steps if head_only_steps < 1 else head_only_steps
+                encoder, head = usual.lr_lambdas  # in the order of parameter_groups
+                factors = [lambda step: encoder(step) if step >= first else 0.0, head]
+                self.lr_scheduler = LambdaLR(usual.optimizer, factors)
+            return self.lr_scheduler
 
-    return HeadFirst()
+    return HeadFirstTrainer
 
 
 def _progress():

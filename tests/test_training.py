@@ -15,7 +15,9 @@ from asr_helpers import AsrError, training
 from asr_helpers.inference import load_recogniser
 from asr_helpers.sources import Recipe, source
 
-RECIPE = Recipe(learning_rate=1e-3, head_learning_rate=2e-2, num_train_epochs=1, per_device_train_batch_size=4)
+RECIPE = Recipe(
+    learning_rate=1e-3, head_learning_rate=2e-2, num_train_epochs=1, per_device_train_batch_size=4, head_only_steps=0
+)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -175,6 +177,21 @@ def test_frozen_convolutions_keep_every_bit(tune, checkpoint, tmp_path):
         assert len(convolutions) == 9  # 7 kernels, the group norm's scale and shift
         assert convolutions <= equal if freeze else not convolutions & equal
         assert "wav2vec2.encoder.layers.0.attention.k_proj.weight" not in equal
+
+
+def test_the_head_learns_first(tune, checkpoint, tmp_path):
+    start = {f"wav2vec2.{name}": value for name, value in weights(checkpoint).items()}
+    recipe = replace(RECIPE, head_only_steps=2, warmup_steps=0)
+    for steps in (2, 3):
+        result = tune(tmp_path / str(steps), recipe, max_steps=steps, logging_steps=1)
+        rates = [entry["learning_rate"] for entry in result.history if "loss" in entry]
+        end = weights(tmp_path / str(steps))
+        moved = {name for name in start if name in end and not torch.equal(start[name], end[name])}
+        assert rates[:2] == [0, 0], "the log tells the rate that was used"
+        assert (not moved) if steps == 2 else (moved and rates[2] > 0)
+    shared = tune(tmp_path / "share", replace(recipe, head_only_steps=0.5), max_steps=4, logging_steps=1)
+    rates = [entry["learning_rate"] for entry in shared.history if "loss" in entry]
+    assert [rate > 0 for rate in rates] == [False, False, True, True]
 
 
 def test_it_learns(tune, tmp_path):
