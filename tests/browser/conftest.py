@@ -18,7 +18,7 @@ try:
 except ImportError as error:
     raise pytest.UsageError(f"tests/browser: {error.name} is missing; `make test-browser` installs it") from None
 import chromium
-from scratch import write_hostile, write_long, write_views
+from scratch import write_hostile, write_long, write_training
 
 SCREENSHOTS = Path(os.environ.get("ASR_SCREENSHOTS", ROOT / "outputs" / "screenshots"))
 FAILURES = ROOT / "outputs" / "browser-failures"
@@ -37,7 +37,7 @@ def folder(tmp_path_factory) -> Path:
     """What the server shows: a copy of the notebooks, and those that the tests make."""
     folder = tmp_path_factory.mktemp("lab") / "notebooks"
     shutil.copytree(ROOT / "notebooks", folder, ignore=shutil.ignore_patterns(".*"))
-    write_views(folder / "views.ipynb")
+    write_training(folder / "training.ipynb")
     write_long(folder / "long.ipynb")
     write_hostile(folder / "hostile.ipynb")
     return folder

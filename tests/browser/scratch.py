@@ -1,4 +1,4 @@
-"""Notebooks that the tests make: every view on a little of the demo, on a clip of ten seconds, on hostile text."""
+"""Notebooks that the tests make: a short training, the views of a clip of ten seconds, and hostile text."""
 
 from pathlib import Path
 
@@ -30,7 +30,6 @@ def write_notebook(path: Path, tagged: str = "", **cells: str) -> None:
 IMPORTS = """\
 import datasets, numpy as np, transformers
 from asr_helpers import audio, loading, training, widgets
-from asr_helpers.evaluation import evaluate
 from asr_helpers.inference import load_recogniser
 from asr_helpers.sources import source
 datasets.disable_progress_bars()
@@ -42,27 +41,15 @@ recogniser = load_recogniser(demo.fine_tuned)
 processor = recogniser.processor"""
 
 
-def write_views(path: Path) -> None:
-    """Writes a notebook with every view, on a few clips of the demo."""
+def write_training(path: Path) -> None:
+    """Writes a notebook that trains for a few steps with its view beside it."""
     write_notebook(
         path,
         imports=IMPORTS,
-        rows="rows = splits['test'].select(range(24))",
-        clip="widgets.clip_view(rows)",
-        vocabulary="widgets.vocabulary_view(processor, 'Pay my bill')",
-        batch="widgets.batch_view(splits['train'], processor)",
-        emission="widgets.emission_view(recogniser, rows)",
-        transcribe="""\
-_, lines = evaluate(recogniser, rows)
-references = [line["reference"] for line in lines]
-hypotheses = [line["hypothesis"] for line in lines]
-before = [" ".join(words.split()[:-1]) for words in references]""",
-        errors="widgets.errors_view(rows, references, hypotheses, before, ('trained', 'untrained'))",
-        voice="widgets.voice_view(recogniser)",
-        training="training_view = widgets.training_view()\ntraining_view",
+        view="view = widgets.training_view()\nview",
         fine_tune="""\
-few = splits["train"].select(range(16)), rows.select(range(4))
-result = training.fine_tune(demo, *few, processor, "trained", num_train_epochs=2, callbacks=[training_view])""",
+few = splits["train"].select(range(16)), splits["validation"].select(range(4))
+result = training.fine_tune(demo, *few, processor, "trained", num_train_epochs=2, callbacks=[view])""",
     )
 
 

@@ -1,0 +1,120 @@
+"""What is measured, for each way: a function `name(way, setting)` that returns numbers. Each runs in its own process.
+
+Units: s, bytes, shares of 1. `setting` names the model's size and how long a training may take.
+"""
+
+import resource
+import tempfile
+import time
+from dataclasses import dataclass
+from itertools import cycle, islice
+from pathlib import Path
+
+import numpy as np
+
+from asr_helpers import collation, evaluation, loading, preprocessing, sources, training
+
+from . import guide
+
+EVALUATED = 1_000  # clips
+SCORED = 20_000  # utterances of 20 words
+TARGET = 0.3  # WER
+
+
+@dataclass(frozen=True)
+class Setting:
+    """How the benchmark is run.
+
+    Attributes:
+        size: "demo", the embedded checkpoint, or "base", a random model of wav2vec2-base's shape.
+        steps: optimizer steps that throughput is measured over, after two to warm up.
+        seconds: how long a training may try to reach TARGET.
+    """
+
+    size: str
+    steps: int
+    seconds: float
+
+
+def _peak() -> int:
+    """The process's largest resident set so far, bytes."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1_024
+
+
+def _rows():
+    """The whole demo corpus: 336 clips, 22 minutes."""
+    return loading.load_rows(sources.source("demo"))
+
+
+def _processor():
+    return preprocessing.load_processor(sources.source("demo").checkpoint)
+
+
+def _model(setting: Setting):
+    if setting.size == "demo":
+        return training.build_model(sources.source("demo").checkpoint, _processor())
+    from transformers import Wav2Vec2Config, Wav2Vec2ForCTC, set_seed
+
+    set_seed(0)
+    return Wav2Vec2ForCTC(Wav2Vec2Config(ctc_loss_reduction="mean", ctc_zero_infinity=True, layerdrop=0.0))
+
+
+def first_batch(way: str, setting: Setting) -> dict[str, float]:
+    """From rows to the first batch a model can eat: time, bytes written to disk, peak memory."""
+    import torch
+
+    rows, processor = _rows(), _processor()
+    before = _peak()
+    with tempfile.TemporaryDirectory() as folder:
+        started = time.perf_counter()
+        ready = (
+            guide.prepare(rows, processor, Path(folder)) if way == "guide" else preprocessing.prepare(rows, processor)
+        )
+        collate = collation.DataCollatorCTCWithPadding(processor)
+        next(iter(torch.utils.data.DataLoader(ready, guide.BATCH_SIZE, shuffle=True, collate_fn=collate)))
+        seconds = time.perf_counter() - started
+        written = sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file())
+    return {"first_batch": seconds, "disk": written, "memory": _peak() - before}
+
+
+def wer(way: str, setting: Setting) -> dict[str, float]:
+    """The time to score 20,000 utterances of 20 words, a tenth of them wrong."""
+    chance = np.random.default_rng(0)
+    words = np.array([f"W{number}" for number in range(500)])
+    said = words[chance.integers(0, len(words), (SCORED, 20))]
+    heard = np.where(chance.random(said.shape) < 0.1, "X", said)
+    references, hypotheses = ([" ".join(line) for line in lines] for lines in (said, heard))
+    rate = guide.word_error_rate if way == "guide" else lambda *pair: evaluation.score(*pair).wer
+    started = time.perf_counter()
+    found = rate(references, hypotheses)
+    return {"wer": time.perf_counter() - started, "rate": found}
+
+
+def padding(way: str, setting: Setting) -> dict[str, float]:
+    """The share of padding in an epoch's batches: the guide's eight random clips, ours of about a minute."""
+    seconds = loading.durations(_rows())
+    if way == "guide":
+        batches = collation.random_batches(seconds, guide.BATCH_SIZE)
+    else:
+        batches = collation.duration_batches(seconds, 60)
+    return {"padding": collation.total_padding_share(seconds, batches)}
+
+
+def eval_memory(way: str, setting: Setting) -> dict[str, float]:
+    """What the evaluation of 1,000 clips adds to the process's peak memory, beyond that of a few clips."""
+    rows, processor, model = _rows(), _processor(), _model(setting)
+    many = rows.select(list(islice(cycle(range(len(rows))), EVALUATED)))
+    longest = int(np.argmax(loading.durations(rows)))
+    with tempfile.TemporaryDirectory() as folder:
+        if way == "guide":
+            ready = guide.prepare(many, processor, Path(folder))
+            trainer = guide.trainer(model, processor, ready, ready, Path(folder))
+        else:
+            recipe = sources.source("demo").recipe
+            args = training.training_arguments(folder, recipe)
+            trainer = training.build_trainer(model, processor, many, many, recipe, args)
+            ready = trainer.eval_dataset
+        trainer.evaluate(ready.select([longest] * guide.BATCH_SIZE))  # so that the model's own memory is there already
+        before = _peak()
+        trainer.evaluate()
+    return {"eval_memory": _peak() - before}
