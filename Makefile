@@ -5,6 +5,7 @@
 #   make test-colab   the tests again, with the versions Google Colab ships
 #   make test-browser the notebooks and their views in JupyterLab, in a real browser
 #   make setup        only the first two steps
+#   make soak-training  killed, resumed and planned at full length: what make test does in short
 #   make lint         ruff and the notebooks' house rules
 #   make notebooks    run the notebooks again and write their outputs; NAMES="05 06" chooses
 
@@ -13,7 +14,7 @@ PYTHON ?= python3
 PYTEST_ARGS ?=
 NAMES ?=
 
-.PHONY: setup demo lab test test-colab test-browser lint notebooks
+.PHONY: setup demo lab test test-colab test-browser soak-training lint notebooks
 .DEFAULT_GOAL := setup
 
 TOO_OLD = Python 3.11 or newer is needed, and $(PYTHON) is older. Name another: make PYTHON=python3.11
@@ -40,6 +41,9 @@ test-colab: .venv-colab/.installed
 test-browser: .venv/.browser-installed
 	@.venv/bin/python tests/browser/chromium.py
 	.venv/bin/python -m pytest tests/browser $(PYTEST_ARGS)
+
+soak-training: setup
+	.venv/bin/python -m pytest -m soak tests $(PYTEST_ARGS)
 
 notebooks: setup
 	.venv/bin/python tools/notebooks.py execute $(NAMES)

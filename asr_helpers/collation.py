@@ -5,11 +5,14 @@ transcript's number of labels. Padding is 0 in the sound and -100 in the labels,
 the loss passes over.
 """
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from . import AsrError
 
 if TYPE_CHECKING:
     import torch
@@ -88,22 +91,105 @@ def sorted_batches(lengths: Sequence[float], batch_size: int) -> list[list[int]]
 
 
 def duration_batches(lengths: Sequence[float], budget: float) -> list[list[int]]:
-    """Clips from short to long, as many in a batch as fit a budget, padding included: batches of about one size.
+    """Clips from long to short, as many in a batch as fit a budget, padding included: batches of about one size.
+
+    It is one epoch of `DurationBatches` with nothing left to chance.
+
+    >>> duration_batches([3.0, 1.0, 2.0], 4.0)
+    [[0], [2, 1]]
+    """
+    return list(DurationBatches(lengths, budget, jitter=0, shuffle=False))
+
+
+class DurationBatches:
+    """Batches of about one amount of sound, padding included: a batch sampler for `torch.utils.data.DataLoader`.
+
+    Clips are sorted from long to short and cut where the padded batch would exceed the budget, into groups of one
+    batch for each rank. All batches of a group have as many clips, dealt in turn, so that no rank waits for another.
+    Each epoch jitters the lengths before sorting and shuffles the groups; where the cuts are stays the same, so
+    every epoch has as many batches. The order follows from lengths, seed and epoch alone: a run resumed goes on in it.
 
     Args:
         lengths: each clip's.
         budget: of a batch, in the unit of the lengths. A clip above it is a batch by itself.
+        jitter: the share of its length by which a clip may count as shorter when sorted; 0 sorts exactly.
+        shuffle: mix the groups in each epoch, or leave them from long to short.
+        seed: of jitter and shuffle.
+        rank: which of the ranks' batches these are.
+        world_size: how many ranks there are.
 
-    >>> duration_batches([3.0, 1.0, 2.0], 4.0)
-    [[1, 2], [0]]
+    Attributes:
+        epoch: the one that is iterated next; `set_epoch` changes it.
+
+    Raises:
+        AsrError: there are fewer clips than ranks.
+
+    >>> [list(DurationBatches([3, 1, 2, 2], 4, jitter=0, shuffle=False, rank=r, world_size=2)) for r in range(2)]
+    [[[0], [3]], [[2], [1]]]
     """
-    batches: list[list[int]] = []
-    for clip in np.argsort(lengths, kind="stable").tolist():
-        if batches and lengths[clip] * (len(batches[-1]) + 1) <= budget:
-            batches[-1].append(clip)
-        else:
-            batches.append([clip])
-    return batches
+
+    def __init__(
+        self,
+        lengths: Sequence[float],
+        budget: float,
+        *,
+        jitter: float = 0.01,
+        shuffle: bool = True,
+        seed: int = 0,
+        rank: int = 0,
+        world_size: int = 1,
+    ):
+        if len(lengths) < world_size:
+            raise AsrError(f"{len(lengths)} clips are too few for {world_size} ranks: start fewer.")
+        self.lengths = np.asarray(lengths, dtype=np.float64)
+        self.jitter, self.shuffle, self.seed, self.rank, self.world_size = jitter, shuffle, seed, rank, world_size
+        self.epoch = 0
+        # Jitter only shortens, so the k-th clip of any epoch is at most 1 / (1 - jitter) times the k-th longest.
+        self.cuts = _cuts(-np.sort(-self.lengths), budget * (1 - jitter), world_size)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Which epoch's batches come next."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return len(self.cuts) - 1
+
+    def __iter__(self) -> Iterator[list[int]]:
+        order, groups = self.plan()
+        for group in groups.tolist():
+            yield order[self.cuts[group] + self.rank : self.cuts[group + 1] : self.world_size].tolist()
+
+    def plan(self) -> tuple[np.ndarray, np.ndarray]:
+        """What all ranks' batches of this epoch are taken from.
+
+        Returns:
+            (clips,) the clips' numbers from long to short, and (batches,) the groups' numbers as they are trained on.
+            Group g is `clips[cuts[g] : cuts[g + 1]]`; a rank's batch is every `world_size`-th of these.
+        """
+        generator = np.random.default_rng((self.seed, self.epoch))
+        lengths = self.lengths
+        if self.jitter:
+            lengths = lengths * (1 - self.jitter * generator.random(len(lengths)))
+        order = np.argsort(-lengths, kind="stable")
+        groups = np.arange(len(self))
+        if self.shuffle:
+            generator.shuffle(groups)
+        return order, groups
+
+
+def _cuts(lengths: np.ndarray, budget: float, world_size: int) -> list[int]:
+    """Where lengths, from long to short, are cut into groups of `world_size` batches within the budget."""
+    cuts = [0]
+    while cuts[-1] < len(lengths):
+        longest = lengths.item(cuts[-1])
+        cuts.append(cuts[-1] + max(1, int(budget / longest) if longest else len(lengths)) * world_size)
+    if cuts[-1] > len(lengths):
+        cuts[-1] = len(lengths)
+        if len(cuts) > 2:  # what is left for the last group shares with the group before it: no rank goes without
+            left = (len(lengths) - cuts[-3]) / world_size  # clips for each rank's last two batches
+            clips = min((cuts[-2] - cuts[-3]) // world_size, math.ceil(left / 2), math.floor(left - 1))
+            cuts[-2:-1] = [cuts[-3] + clips * world_size] if clips else []
+    return cuts
 
 
 def _cut(order: list[int], batch_size: int) -> list[list[int]]:

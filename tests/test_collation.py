@@ -1,22 +1,26 @@
 """03: a batch holds each example unchanged and, behind it, padding that no loss counts."""
 
 import random
+import subprocess
+import sys
 from copy import deepcopy
 
 import numpy as np
 import pytest
 import torch
 
+from asr_helpers import AsrError
 from asr_helpers.collation import (
     IGNORED,
     DataCollatorCTCWithPadding,
+    DurationBatches,
     duration_batches,
     padding_share,
     random_batches,
     sorted_batches,
     total_padding_share,
 )
-from asr_helpers.loading import load_rows
+from asr_helpers.loading import durations, load_rows, load_splits
 from asr_helpers.preprocessing import load_processor, prepare
 from asr_helpers.sources import source
 
@@ -194,8 +198,8 @@ def test_sorted_batches_run_from_short_to_long():
 
 
 def test_a_budget_counts_padding_and_a_longer_clip_is_alone():
-    assert duration_batches([1, 1, 2, 5], budget=4) == [[0, 1], [2], [3]]  # three clips would take 3 * 2
-    assert duration_batches([2, 1, 1], budget=6) == [[1, 2, 0]]
+    assert duration_batches([1, 1, 2, 5], budget=4) == [[3], [2, 0], [1]]  # three clips would take 3 * 2
+    assert duration_batches([2, 1, 1], budget=6) == [[0, 1, 2]]
     for batch in duration_batches(LENGTHS, 40.0):
         assert len(batch) * max(LENGTHS[clip] for clip in batch) <= 40
 
@@ -205,3 +209,115 @@ def test_the_share_of_all_batches_is_pooled():
     assert total_padding_share(LENGTHS, [list(range(53))]) == pytest.approx(padding_share(LENGTHS))
     assert total_padding_share(LENGTHS, [[clip] for clip in range(53)]) == pytest.approx(0)
     assert total_padding_share(LENGTHS, WAYS["sorted"]()) < total_padding_share(LENGTHS, WAYS["random"]())
+
+
+# Batches by duration, for ranks and epochs
+
+
+def ranks_batches(lengths, budget, world_size, epoch=0, **options):
+    """Each rank's batches of an epoch."""
+    samplers = [
+        DurationBatches(lengths, budget, rank=rank, world_size=world_size, **options) for rank in range(world_size)
+    ]
+    for sampler in samplers:
+        sampler.set_epoch(epoch)
+    return [list(sampler) for sampler in samplers]
+
+
+@pytest.mark.parametrize("world_size", [1, 2, 3, 8])
+@pytest.mark.parametrize("count", [8, 9, 17, 53, 200])
+@pytest.mark.parametrize("budget", [0.5, 12.0, 40.0, 1e9])
+def test_each_epoch_has_every_clip_once_and_as_many_batches_on_each_rank(count, budget, world_size):
+    lengths = np.random.default_rng(count).uniform(1, 9, count)
+    for epoch in range(3):
+        batches = ranks_batches(lengths, budget, world_size, epoch)
+        assert sorted(clip for rank in batches for batch in rank for clip in batch) == list(range(count))
+        assert all(batch for rank in batches for batch in rank)
+        assert {len(rank) for rank in batches} == {len(DurationBatches(lengths, budget, world_size=world_size))}
+
+
+@pytest.mark.parametrize("world_size", [1, 4])
+def test_no_epochs_batch_is_above_the_budget(world_size):
+    lengths = np.random.default_rng(1).uniform(1, 9, 1_000)
+    for epoch in range(5):
+        for rank in ranks_batches(lengths, 30.0, world_size, epoch, jitter=0.05):
+            assert max(len(batch) * max(lengths[batch]) for batch in rank) <= 30
+
+
+def test_ranks_have_batches_of_one_size_side_by_side_but_for_the_last_group():
+    lengths = np.random.default_rng(1).uniform(1, 9, 1_003)
+    steps = list(zip(*ranks_batches(lengths, 60.0, 4), strict=True))
+    uneven = [step for step in steps if len({len(batch) for batch in step}) > 1]
+    assert len(uneven) == 1, "1,003 clips are no multiple of 4"
+    sizes = [len(batch) for batch in uneven[0]]
+    assert max(sizes) - min(sizes) == 1
+    assert min(lengths[batch].max() for batch in uneven[0]) < 2, "the shortest clips"
+
+
+def test_the_last_clips_are_spread_over_the_ranks():
+    # Ten clips of 1 s, budget 4: eight fill a group of two batches, two are left. 3 + 3 and 2 + 2 take their place.
+    assert [[len(batch) for batch in rank] for rank in ranks_batches([1] * 10, 4, 2, jitter=0, shuffle=False)] == [
+        [3, 2]
+    ] * 2
+    # Three clips of 1 s, none of which may share a batch: one rank has two, since none may go without.
+    assert sorted(len(rank[-1]) for rank in ranks_batches([1] * 3, 1, 2)) == [1, 2]
+    with pytest.raises(AsrError, match="3 clips are too few for 4 ranks: start fewer"):
+        DurationBatches([1] * 3, 1, world_size=4)
+
+
+def test_epochs_differ_in_order_and_company_and_come_again():
+    lengths = np.random.default_rng(1).uniform(1, 9, 500)
+    sampler = DurationBatches(lengths, 40.0, seed=3)
+    first, again = list(sampler), list(sampler)
+    sampler.set_epoch(1)
+    second = list(sampler)
+    assert first == again == list(DurationBatches(lengths, 40.0, seed=3)) != second
+    assert list(DurationBatches(lengths, 40.0, seed=4)) != first
+    assert [len(batch) for batch in first] != [len(batch) for batch in second], "the groups are in another order"
+    in_sets = [{frozenset(batch) for batch in batches} for batches in (first, second)]
+    assert len(in_sets[0] & in_sets[1]) < len(first) / 4, "clips meet others"
+
+
+def test_the_demo_corpus_is_padded_by_less_than_a_thirtieth():
+    lengths = durations(load_splits(source("demo"))["train"])
+    sampler = DurationBatches(lengths, 60.0)
+    for epoch in range(3):
+        sampler.set_epoch(epoch)
+        assert total_padding_share(lengths, list(sampler)) <= 0.03
+    assert total_padding_share(lengths, random_batches(lengths, 16)) > 0.2
+
+
+@pytest.mark.parametrize("clips", [200_000, pytest.param(10_000_000, marks=pytest.mark.soak)])
+def test_a_thousand_ranks(clips):
+    """Planned in a minute and 2 GB, without torch; measured in a process of its own."""
+    code = f"""
+import resource, time
+import numpy as np
+from asr_helpers.collation import DurationBatches
+
+clips, ranks = {clips}, 1_024
+lengths = np.clip(np.random.default_rng(0).lognormal(2.3, 0.6, clips), 1, 35)
+started = time.perf_counter()
+sampler = DurationBatches(lengths, 120.0, rank=1_023, world_size=ranks)
+assert sum(1 for _ in sampler) == len(sampler)
+order, groups = sampler.plan()
+seconds = time.perf_counter() - started
+gigabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+assert np.array_equal(np.sort(order), np.arange(clips)) and sorted(groups) == list(range(len(sampler)))
+padded, real = np.zeros(ranks), np.zeros(ranks)
+for start, stop in zip(sampler.cuts, sampler.cuts[1:]):
+    assert stop - start >= ranks
+    clip = np.arange(stop - start)
+    group = np.full((-(-(stop - start) // ranks), ranks), np.nan)
+    group.flat[: stop - start] = lengths[order[start:stop]]
+    step = np.nanmax(group, 0) * np.isfinite(group).sum(0)
+    assert step.max() <= 120
+    padded, real = padded + step, real + np.nansum(group, 0)
+print(seconds, gigabytes, 1 - real.sum() / padded.sum(), padded.max() / padded.min() - 1)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    seconds, gigabytes, padding, difference = map(float, done.stdout.split())
+    assert seconds <= 60 * max(clips / 10_000_000, 0.1)
+    assert gigabytes <= 2
+    assert padding <= (0.01 if clips == 10_000_000 else 0.1), "fewer clips are further apart"
+    assert difference <= 0.05
