@@ -1,6 +1,7 @@
 """The command line: the stages without a notebook, for scripts, launchers and clusters.
 
-Exit status: 0 done, 1 input that cannot be used, 2 a command that cannot be understood.
+Exit status: 0 done, 1 input that cannot be used, 2 a command that cannot be understood; stopped by a signal, 128 and
+its number.
 """
 
 import argparse
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from . import AsrError, __version__
+from .checkpoints import Terminated
 
 # Beside the package in a checkout; an installed wheel has none.
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
@@ -210,7 +212,7 @@ def main(argv: list[str] | None = None) -> int:
         args.run(args)
     except AsrError as error:
         print(f"asr-helpers: {error}", file=sys.stderr)
-        return 1
+        return 143 if isinstance(error, Terminated) else 1
     except KeyboardInterrupt:
         resume = "; --resume goes on from the newest checkpoint" if args.run is train else ""
         print(f"asr-helpers: interrupted{resume}", file=sys.stderr)

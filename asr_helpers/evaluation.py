@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .inference import Recogniser
 
 RESAMPLES = 1_000
+PLATEAU = 0.98  # of all frames blank: nothing, or next to nothing, is written
 
 
 @dataclass(frozen=True)
@@ -306,3 +307,21 @@ def compute_metrics(prediction: "EvalPrediction", processor: "ProcessorMixin") -
     references = processor.batch_decode(labels, group_tokens=False)
     scores = score(references, hypotheses)
     return {"wer": scores.wer, "cer": scores.cer, "blank_share": float((ids == blank)[~padding].mean())}
+
+
+def plateau_warning(blank_share: float) -> str:
+    """What a share of blank frames warns of, in words; "" below `PLATEAU`.
+
+    Args:
+        blank_share: from `compute_metrics`.
+
+    >>> plateau_warning(0.57)
+    ''
+    """
+    if blank_share < PLATEAU:
+        return ""
+    return (
+        f"{blank_share:.0%} of the validation frames are blank: the model writes next to nothing. "
+        "Every CTC training starts on this plateau; one that stays on it has collapsed, and needs a higher "
+        "head_learning_rate or more steps."
+    )

@@ -23,6 +23,7 @@ class Recipe:
         head_learning_rate: the fresh CTC head's. With the encoder's own rate it sits on the blank plateau.
         num_train_epochs: passes over the training rows.
         per_device_train_batch_size: clips in a step on one device.
+        seconds_per_batch: instead, sound in a step on one device, padding included: clips of like length together.
         warmup_steps: a share of all steps (below 1), or their number.
         head_only_steps: likewise; so long only the head learns, then the encoder joins in. What a random head asks
             of an encoder would undo what it knows. wav2vec 2.0's authors fine-tune in this way
@@ -34,6 +35,7 @@ class Recipe:
     head_learning_rate: float
     num_train_epochs: float
     per_device_train_batch_size: int = 8
+    seconds_per_batch: float | None = None
     warmup_steps: float = 0.1
     head_only_steps: float = 0.15
     freeze_feature_encoder: bool = True

@@ -10,13 +10,16 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import AsrError
-from .collation import DataCollatorCTCWithPadding
-from .evaluation import argmax_ids, compute_metrics
-from .preprocessing import prepare
+from .checkpoints import WholeCheckpoints, checkpoint_callback, newest_whole
+from .collation import DataCollatorCTCWithPadding, DurationBatches
+from .evaluation import argmax_ids, compute_metrics, plateau_warning
+from .loading import durations
+from .preprocessing import encode_text, prepare
 from .sources import Recipe, Source
 
 if TYPE_CHECKING:
@@ -142,6 +145,61 @@ def training_arguments(output_dir: str | Path, recipe: Recipe, **changes: Any) -
     return TrainingArguments(**{**arguments, **changes})
 
 
+def frames_needed(labels: Sequence[int]) -> int:
+    """How many frames a CTC path through the labels has at least: one for each, and a blank between equal ones.
+
+    >>> frames_needed([1, 2, 2, 3])
+    5
+    """
+    return len(labels) + sum(left == right for left, right in pairwise(labels))
+
+
+def check_labels(rows: "Dataset", model: "Wav2Vec2ForCTC", processor: "ProcessorMixin") -> None:
+    """Makes sure that every row's labels fit into its frames: the loss would pass over those that do not.
+
+    Nothing is decoded: lengths are read from the clips' headers.
+
+    Raises:
+        AsrError: a row has fewer frames than its labels need, or no character of the vocabulary.
+    """
+    import torch
+
+    seconds = durations(rows)
+    samples = torch.tensor(seconds, dtype=torch.float64).mul(processor.feature_extractor.sampling_rate).round().long()
+    frames = model._get_feat_extract_output_lengths(samples).tolist()
+    needed = [frames_needed(encode_text(text, processor)) for text in rows["transcription"]]
+    short = [row for row in range(len(frames)) if frames[row] < needed[row]]
+    if short:
+        row = short[0]
+        raise AsrError(
+            f"Training row {row}, {rows[row]['transcription']!r} in {seconds[row]:.2f} s, has {frames[row]} frames and "
+            f"its labels need {needed[row]}; {len(short)} of {len(frames)} rows are like it: correct or remove them."
+        )
+
+
+class NumberedRows:
+    """Rows that say which they are: a dataset for torch, each item with its number as `row`."""
+
+    def __init__(self, rows: "Dataset"):
+        self.rows = rows
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, number: int) -> dict[str, Any]:
+        return self.__getitems__([number])[0]
+
+    def __getitems__(self, numbers: list[int]) -> list[dict[str, Any]]:
+        return [{**item, "row": row} for row, item in zip(numbers, self.rows.__getitems__(numbers), strict=True)]
+
+
+def _collate(examples: list[dict[str, Any]], collator: DataCollatorCTCWithPadding) -> dict[str, Any]:
+    batch = collator(examples)
+    if "row" in examples[0]:
+        batch["rows"] = [example["row"] for example in examples]
+    return batch
+
+
 def build_trainer(
     model: "Wav2Vec2ForCTC",
     processor: "ProcessorMixin",
@@ -151,7 +209,9 @@ def build_trainer(
     args: "TrainingArguments",
     callbacks: Sequence["TrainerCallback"] = (),
 ) -> "Trainer":
-    """A `Trainer` over prepared rows, with the recipe's two rates, that prints a line at each evaluation.
+    """A `Trainer` over prepared rows, with the recipe's rates and batches, that prints a line at each evaluation.
+
+    It stops at a loss that is not finite, and its checkpoints are whole or not there (`asr_helpers.checkpoints`).
 
     Args:
         train, validation: rows as they were loaded; `preprocessing.prepare` is applied here.
@@ -162,28 +222,38 @@ def build_trainer(
 
     if recipe.freeze_feature_encoder:
         model.freeze_feature_encoder()
-    trainer = _trainer_class(recipe.head_only_steps)(
+    batches = None
+    if recipe.seconds_per_batch:
+        batches = DurationBatches(
+            durations(train), recipe.seconds_per_batch,
+            seed=args.seed, rank=args.process_index, world_size=args.world_size,
+        )  # fmt: skip
+    # Rounding up would pad clips of like length more than their differences do.
+    collator = DataCollatorCTCWithPadding(processor, None if batches else PAD_TO_MULTIPLE_OF)
+    trainer = _trainer_class(recipe.head_only_steps, batches)(
         model=model,
         args=args,
-        data_collator=DataCollatorCTCWithPadding(processor, PAD_TO_MULTIPLE_OF),
-        train_dataset=prepare(train, processor),
+        data_collator=partial(_collate, collator=collator),
+        train_dataset=NumberedRows(prepare(train, processor)),
         eval_dataset=prepare(validation, processor),
         processing_class=processor,
         compute_metrics=partial(compute_metrics, processor=processor),
         preprocess_logits_for_metrics=argmax_ids,
-        callbacks=[_progress(), *callbacks],
+        callbacks=[_progress(), _epochs(), *callbacks],
         optimizers=(torch.optim.AdamW(parameter_groups(model, recipe), weight_decay=0.005, fused=True), None),
     )
+    trainer.add_callback(checkpoint_callback(trainer))
     trainer.remove_callback(PrinterCallback)
     return trainer
 
 
-def _trainer_class(head_only_steps: float):
+def _trainer_class(head_only_steps: float, batches: DurationBatches | None):
     """A `Trainer` whose encoder stands still for so many steps, a share of all where it is below 1."""
+    import torch
     from torch.optim.lr_scheduler import LambdaLR
     from transformers import Trainer
 
-    class HeadFirstTrainer(Trainer):
+    class HeadFirstTrainer(WholeCheckpoints, Trainer):
         def create_scheduler(self, num_training_steps, optimizer=None):
             if self.lr_scheduler is None:
                 usual = super().create_scheduler(num_training_steps, optimizer)
@@ -193,7 +263,47 @@ def _trainer_class(head_only_steps: float):
                 self.lr_scheduler = LambdaLR(usual.optimizer, factors)
             return self.lr_scheduler
 
+        def get_train_dataloader(self):
+            if batches is None:
+                return super().get_train_dataloader()
+            # Not prepared by accelerate, which would share these batches out among the ranks a second time.
+            return torch.utils.data.DataLoader(
+                self.train_dataset,
+                batch_sampler=batches,
+                collate_fn=self.data_collator,
+                num_workers=self.args.dataloader_num_workers,
+                persistent_workers=self.args.dataloader_persistent_workers,
+                prefetch_factor=self.args.dataloader_prefetch_factor,
+                pin_memory=self.args.dataloader_pin_memory,
+            )
+
+        def training_step(self, model, inputs, num_items_in_batch=None):
+            rows = inputs.pop("rows")
+            loss = super().training_step(model, inputs, num_items_in_batch)
+            if not torch.isfinite(loss):
+                raise AsrError(
+                    f"The loss is {loss.item()} in step {self.state.global_step + 1}, on the training rows "
+                    f"{', '.join(map(str, rows))}: remove those that are at fault; where none is, the training has "
+                    "diverged, and lower learning rates keep it from that."
+                )
+            return loss
+
     return HeadFirstTrainer
+
+
+def _epochs():
+    """Tells the sampler its epoch: after a resume, Trainer and accelerate do not reach it on several ranks."""
+    from transformers import TrainerCallback
+
+    class Epochs(TrainerCallback):
+        def on_epoch_begin(self, args, state, control, train_dataloader, **kwargs):
+            sampler = train_dataloader.batch_sampler
+            while sampler is not None and not hasattr(sampler, "set_epoch"):
+                sampler = getattr(sampler, "batch_sampler", None) or getattr(sampler, "sampler", None)
+            if sampler is not None:
+                sampler.set_epoch(int(state.epoch or 0))
+
+    return Epochs()
 
 
 def _progress():
@@ -210,10 +320,11 @@ def _progress():
             spent = time.perf_counter() - self.started
             left = spent * (state.max_steps / state.global_step - 1)
             losses = [entry["loss"] for entry in state.log_history if "loss" in entry]
+            trouble = plateau_warning(metrics["eval_blank_share"])
             print(
                 f"step {state.global_step} of {state.max_steps}: loss {losses[-1] if losses else float('nan'):.2f}, "
                 f"validation WER {metrics['eval_wer']:.3f}, blank {metrics['eval_blank_share']:.0%}, "
-                f"{left:.0f} s left",
+                f"{left:.0f} s left" + (f". {trouble}" if trouble else ""),
                 flush=True,
             )
 
@@ -240,25 +351,25 @@ def fine_tune(
         train, validation: rows from `loading.load_splits`.
         output_dir: gets model, processor and card; its `checkpoint-…` folders are what `resume` goes on from.
         seed: of the fresh head and of the order of rows.
-        resume: go on from the newest checkpoint in `output_dir`.
+        resume: go on from the newest whole checkpoint in `output_dir`, exactly as if nothing had happened.
         push_to_hub: upload the result as well, under the folder's name.
         callbacks: what watches the training besides the lines that are printed, such as `widgets.training_view()`.
         changes: `TrainingArguments`' own, unrenamed: `max_steps=100`.
 
     Raises:
-        AsrError: `resume` is asked for and there is nothing to go on from, or the loss is not finite.
+        AsrError: `resume` is asked for and there is nothing to go on from, a row's labels are longer than its frames,
+            the loss is not finite, or the disk is full.
+        Terminated: SIGTERM came; a checkpoint of that moment is whole.
     """
-    from transformers.trainer_utils import get_last_checkpoint
-
     output_dir = Path(output_dir)
-    if resume and not (output_dir.is_dir() and get_last_checkpoint(str(output_dir))):
-        raise AsrError(f"There is no checkpoint in {str(output_dir)!r} to resume from: leave out resume.")
-    model = build_model(source.checkpoint, processor, seed)
     args = training_arguments(output_dir, source.recipe, seed=seed, **changes)
+    checkpoint = _checkpoint_to_resume(output_dir, args) if resume else None
+    model = build_model(source.checkpoint, processor, seed)
+    check_labels(train, model, processor)
     trainer = build_trainer(model, processor, train, validation, source.recipe, args, callbacks)
     before = trainer.evaluate()["eval_wer"]
     started = time.perf_counter()
-    trainer.train(resume_from_checkpoint=resume or None)
+    trainer.train(resume_from_checkpoint=checkpoint)
     seconds = time.perf_counter() - started
     best = trainer.state.best_metric
     result = TrainingResult(
@@ -274,6 +385,26 @@ def fine_tune(
         if push_to_hub:
             _push(output_dir)
     return result
+
+
+def _checkpoint_to_resume(output_dir: Path, args: "TrainingArguments") -> str:
+    """The newest whole checkpoint, the same for all ranks; says what it passes over."""
+    from accelerate.utils import broadcast_object_list
+
+    found = [None, {}]
+    if args.process_index == 0:
+        found = list(newest_whole(output_dir, args.world_size))
+    if args.world_size > 1:
+        broadcast_object_list(found)
+    checkpoint, passed_over = found
+    reasons = "; ".join(f"{name}: {reason}" for name, reason in passed_over.items())
+    if not checkpoint:
+        which = f"whole checkpoint in {str(output_dir)!r} to resume from ({reasons})"
+        which = which if reasons else f"checkpoint in {str(output_dir)!r} to resume from"
+        raise AsrError(f"There is no {which}: leave out resume.")
+    if args.process_index == 0 and reasons:
+        print(f"passed over {reasons}; going on from {checkpoint.name}", flush=True)
+    return str(checkpoint)
 
 
 def write_model_card(result: TrainingResult, source: Source, num_train: int, num_validation: int, seed: int) -> None:

@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets
 import numpy as np
 
+from ..evaluation import plateau_warning
 from ..plots import plot_learning_curves
 from .kit import FULL, View, draw, note, page, picture
 
 if TYPE_CHECKING:
     from transformers import TrainerCallback
-
-PLATEAU = 0.98  # of all frames blank: nothing, or next to nothing, is written
 
 
 def training_view() -> "TrainerCallback":
@@ -74,10 +73,4 @@ def _trouble(last: dict[str, float]) -> str:
     """What the last values warn of, in words; "" for nothing."""
     if not np.isfinite(last.get("loss", 0.0)):
         return "The loss is not a number: the training has diverged. Lower the learning rates."
-    if last.get("eval_blank_share", 0.0) >= PLATEAU:
-        return (
-            f"{last['eval_blank_share']:.0%} of the validation frames are blank: the model writes next to nothing. "
-            "Every CTC training starts on this plateau; one that stays on it has collapsed, and needs a higher "
-            "head_learning_rate or more steps."
-        )
-    return ""
+    return plateau_warning(last.get("eval_blank_share", 0.0))
