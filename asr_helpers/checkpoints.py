@@ -80,21 +80,22 @@ def flaw(checkpoint: Path, world_size: int = 1, *, hashes: bool = True) -> str:
         hashes: read each file and compare its SHA-256; otherwise only its size.
     """
     try:
-        files = json.loads((checkpoint / MANIFEST).read_text())["files"]
+        manifest = json.loads((checkpoint / MANIFEST).read_text())
+        files = {name: (entry["bytes"], entry["sha256"]) for name, entry in manifest["files"].items()}
     except FileNotFoundError:
         return f"it has no {MANIFEST}"
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return f"its {MANIFEST} is damaged"
-    for name, expected in files.items():
+    for name, (size, digest) in files.items():
         path = checkpoint / name
         if not path.is_file():
             return f"its {name} is missing"
-        if (size := path.stat().st_size) != expected["bytes"]:
-            return f"its {name} has {size:,} bytes, not {expected['bytes']:,}"
+        if path.stat().st_size != size:
+            return f"its {name} has {path.stat().st_size:,} bytes, not {size:,}"
         if hashes:
             with open(path, "rb") as file:
-                if hashlib.file_digest(file, "sha256").hexdigest() != expected["sha256"]:
-                    return f"its {name} is damaged"
+                if hashlib.file_digest(file, "sha256").hexdigest() != digest:
+                    return f"its {name} is not what {MANIFEST} says"
     for start, what in NEEDED.items():
         if not any(name.startswith(start) for name in files):
             return f"it was saved without its {what}"
