@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -122,33 +124,23 @@ def test_every_trainable_parameter_has_one_rate(checkpoint, processor, freeze):
     assert rates == expected
 
 
-def first_step(checkpoint, processor, folder, accumulation_steps, accepts_loss_kwargs=None):
-    """Loss and gradient norm of one step over 8 clips."""
-    model = training.build_model(str(checkpoint), processor)
-    if accepts_loss_kwargs is not None:
-        model.accepts_loss_kwargs = accepts_loss_kwargs
-    args = training.training_arguments(
-        folder, RECIPE, max_steps=1, logging_steps=1, bf16=False, per_device_train_batch_size=8 // accumulation_steps,
-        gradient_accumulation_steps=accumulation_steps, eval_strategy="no", save_strategy="no",
-        load_best_model_at_end=False,
-    )  # fmt: skip
-    rows = tiny.rows(8)
-    trainer = training.build_trainer(model, processor, rows, rows, RECIPE, args)
-    trainer.train()
-    entry = trainer.state.log_history[0]
-    return entry["loss"], entry["grad_norm"]
+@pytest.fixture(scope="module")
+def whole_step(checkpoint, tmp_path_factory):
+    """Loss and gradient norm of one step over 8 clips at once."""
+    return tiny.one_step(checkpoint, tmp_path_factory.mktemp("step"), per_device_train_batch_size=8)
 
 
-def test_accumulated_batches_are_averaged(checkpoint, processor, tmp_path):
-    whole = first_step(checkpoint, processor, tmp_path, 1)
-    assert first_step(checkpoint, processor, tmp_path, 2) == pytest.approx(whole, rel=1e-5)
-    assert first_step(checkpoint, processor, tmp_path, 4) == pytest.approx(whole, rel=1e-5)
+def test_accumulated_batches_are_averaged(checkpoint, whole_step, tmp_path):
+    for steps in (2, 4):
+        accumulated = {"per_device_train_batch_size": 8 // steps, "gradient_accumulation_steps": steps}
+        assert tiny.one_step(checkpoint, tmp_path, **accumulated) == pytest.approx(whole_step, rel=1e-5)
     # What the library would do, so that the comparison above can fail.
-    assert first_step(checkpoint, processor, tmp_path, 4, True) == pytest.approx([4 * x for x in whole], rel=1e-5)
+    theirs = tiny.one_step(checkpoint, tmp_path, accepts_loss_kwargs=True, **accumulated)
+    assert theirs == pytest.approx([4 * x for x in whole_step], rel=1e-5)
 
 
-def test_the_first_loss_is_the_models_own(checkpoint, processor, tmp_path):
-    loss, _ = first_step(checkpoint, processor, tmp_path, 1)
+def test_the_first_loss_is_the_models_own(checkpoint, processor, whole_step):
+    loss, _ = whole_step
     model = training.build_model(str(checkpoint), processor).eval()
     losses = []
     for row in training.prepare(tiny.rows(8), processor):
@@ -272,3 +264,129 @@ def test_resuming_needs_a_checkpoint(tune, tmp_path, folder):
     (tmp_path / "empty").mkdir()
     with pytest.raises(AsrError, match=rf"no checkpoint in '.*{folder}' to resume from: leave out resume"):
         tune(tmp_path / folder, resume=True)
+
+
+# Two processes
+
+
+@pytest.fixture(scope="module")
+def two_ranks(tmp_path_factory):
+    """The folder in which tests/two_ranks.py ran in two processes, under torchrun."""
+    folder = tmp_path_factory.mktemp("ranks")
+    tiny.write_checkpoint(folder / "still")
+    tiny.write_checkpoint(folder / "dropout", hidden_dropout=0.1, final_dropout=0.1)
+    script = Path(__file__).parent / "two_ranks.py"
+    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", str(script), str(folder)]
+    done = subprocess.run([sys.executable, *launch], capture_output=True, text=True, env=tiny.environment())
+    assert done.returncode == 0, done.stderr[-4_000:]
+    return folder
+
+
+def test_two_ranks_find_the_loss_and_gradient_of_one(two_ranks, whole_step):
+    measured = json.loads((two_ranks / "measured.json").read_text())
+    assert measured["one step"] == pytest.approx(whole_step, rel=1e-5)
+
+
+def test_two_ranks_learn_as_one_does_from_the_same_batches(two_ranks, tmp_path):
+    measured = json.loads((two_ranks / "measured.json").read_text())
+    recipe = replace(tiny.RECIPE, per_device_train_batch_size=4)  # 2 on each rank
+    alone = tiny.losses(tiny.tuner(two_ranks / "still")(tmp_path, recipe, **tiny.EACH_STEP))
+    assert len(alone) == 9
+    assert measured["losses"] == pytest.approx(alone, rel=1e-4)
+
+
+@pytest.mark.parametrize("mode", ["plain", "by duration"])
+def test_two_ranks_see_every_row_once_an_epoch(two_ranks, mode):
+    ranks = [json.loads((two_ranks / f"rows_{mode}_{rank}.json").read_text()) for rank in range(2)]
+    assert len(ranks[0]) == len(ranks[1])
+    batches = len(ranks[0]) // 3
+    for epoch in range(3):
+        rows = [row for rank in ranks for batch in rank[epoch * batches : (epoch + 1) * batches] for row in batch]
+        assert sorted(rows) == list(range(12))
+    assert ranks[0][:batches] != ranks[0][batches : 2 * batches]
+
+
+@pytest.mark.parametrize("mode", ["plain", "by duration"])
+@pytest.mark.parametrize("step", [1, 3, 5])  # within the first epoch of three steps, at its end, within the next
+def test_two_ranks_resumed_end_bit_equal(two_ranks, mode, step):
+    whole = two_ranks / mode / "straight"
+    last = max(int(path.name.rpartition("-")[2]) for path in whole.glob("checkpoint-*"))
+    assert last == 9
+    for later in range(step + 1, last + 1):
+        name = f"checkpoint-{later}/model.safetensors"
+        assert (two_ranks / mode / str(step) / name).read_bytes() == (whole / name).read_bytes()
+
+
+# Guards
+
+
+def test_a_loss_that_is_not_a_number_stops_the_run_and_names_the_rows(checkpoint, processor, tmp_path):
+    model = training.build_model(str(checkpoint), processor)
+    args = training.training_arguments(tmp_path, RECIPE, max_steps=4, bf16=False)
+    trainer = training.build_trainer(model, processor, tiny.rows(8), tiny.rows(2), RECIPE, args)
+    fetch, spoilt = trainer.train_dataset.rows.__getitems__, []
+
+    class Spoilt:
+        def __len__(self):
+            return 8
+
+        def __getitems__(self, numbers):
+            items = fetch(numbers)
+            if 5 in numbers:
+                spoilt.append(numbers)
+                items[numbers.index(5)]["input_values"] = items[0]["input_values"] * float("inf")
+            return items
+
+    trainer.train_dataset.rows = Spoilt()
+    with pytest.raises(AsrError, match=r"The loss is nan in step \d, on the training rows ") as caught:
+        trainer.train()
+    assert f"the training rows {', '.join(map(str, spoilt[0]))}: remove those" in str(caught.value)
+
+
+@pytest.mark.parametrize(("labels", "frames"), [([], 0), ([7], 1), ([7, 8, 7], 3), ([7, 7], 3), ([7, 7, 7, 8, 8], 8)])
+def test_equal_labels_need_a_blank_between_them(labels, frames):
+    assert training.frames_needed(labels) == frames
+    if labels:  # a path of so many frames exists, of one fewer none does
+        for number, finite in ((frames, True), (frames - 1, False)):
+            emission = torch.zeros(max(number, 1), 1, 32).log_softmax(-1)
+            loss = torch.nn.functional.ctc_loss(emission, torch.tensor([labels]), [number], [len(labels)])
+            assert bool(torch.isfinite(loss)) == finite
+
+
+def test_labels_longer_than_the_frames_are_found_before_training(tune, tmp_path, monkeypatch):
+    # 0.05 s are 2 frames: room for NO, but not for YES, nor for a letter said twice.
+    rows = tiny.rows(8, 0.05)
+    texts = ["NO", "OK", "AA", "NO", "YES", "NO", "A", "NO"]
+    rows = rows.remove_columns("transcription").add_column("transcription", texts)
+    monkeypatch.setattr(tiny, "rows", lambda count: rows)
+    with pytest.raises(AsrError, match=r"Training row 2, 'AA' in 0.05 s, has 2 frames and its labels need 3; 2 of 8 "):
+        tune(tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_blank_plateau_is_named_in_the_line(tune, tmp_path, monkeypatch, capsys):
+    shares = iter([1.0, 0.995, 0.98, 0.97, 0.5])  # the fresh head's, then after each of four steps
+    monkeypatch.setattr(training, "compute_metrics", lambda *_, **__: {"wer": 1.0, "blank_share": next(shares)})
+    tune(tmp_path)
+    lines = capsys.readouterr().out.splitlines()
+    assert [" s left. " in line for line in lines] == [True, True, False, False]
+    assert "left. 98% of the validation frames are blank: the model writes next to nothing." in lines[1]
+    assert lines[1].endswith("needs a higher head_learning_rate or more steps.")
+
+
+# Batches by duration
+
+
+def test_the_recipe_chooses_batches_by_duration(checkpoint, tmp_path):
+    recipe = replace(tiny.RECIPE, seconds_per_batch=1.9, num_train_epochs=1)
+    rows = tiny.rows(12, 0.4, 0.02)
+    args = training.training_arguments(tmp_path, recipe, bf16=False)
+    model = training.build_model(str(checkpoint), tiny.processor())
+    trainer = training.build_trainer(model, tiny.processor(), rows, rows, recipe, args)
+    batches = list(trainer.get_train_dataloader())
+    assert sorted(row for batch in batches for row in batch["rows"]) == list(range(12))
+    assert len(batches) == 4
+    for batch in batches:
+        assert batch["input_values"].numel() <= 1.9 * 16_000
+        # As wide as its longest clip: nothing is rounded up.
+        assert batch["input_values"].shape[1] == round(16_000 * (0.4 + 0.02 * max(batch["rows"])))

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -67,27 +68,54 @@ def rows(count: int, seconds: float = 0.5, longer: float = 0.0):
 RECIPE = Recipe(learning_rate=1e-3, head_learning_rate=2e-2, num_train_epochs=3, per_device_train_batch_size=3)
 
 
-def tuner(checkpoint: Path):
-    """Writes a checkpoint with dropout; returns what fine-tunes it on 12 clips of different lengths, 4 steps an epoch.
+def environment() -> dict[str, str]:
+    """For a process that a test starts: this checkout's package, one thread."""
+    here = Path(__file__).resolve().parent
+    paths = [str(here.parent), str(here), os.environ.get("PYTHONPATH", "")]
+    return os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(filter(None, paths))}
 
-    As in a real training, a checkpoint is saved and the validation rows are measured every quarter.
+
+# TrainingArguments of a run that keeps a checkpoint of each step, and evaluates nothing.
+EACH_STEP = {
+    "save_steps": 1, "logging_steps": 1, "save_total_limit": None, "eval_strategy": "no", "load_best_model_at_end": False,
+}  # fmt: skip
+
+
+def tuner(checkpoint: Path):
+    """What fine-tunes a checkpoint on 12 clips of different lengths: 4 steps an epoch with RECIPE, in float32.
+
+    As in any training, a checkpoint is saved and the validation rows are measured every quarter.
     """
     from asr_helpers import training
-
-    write_checkpoint(checkpoint, hidden_dropout=0.1, final_dropout=0.1)
 
     def tune(folder, recipe=RECIPE, **changes):
         tiny_source = replace(source("demo"), checkpoint=str(checkpoint), recipe=recipe)
         changes = {"bf16": False, **changes}
         return training.fine_tune(tiny_source, rows(12, 0.4, 0.02), rows(2), processor(), folder, **changes)
 
-    tune.checkpoint = checkpoint
     return tune
 
 
-def tune_command(checkpoint: Path, folder: Path) -> list[str]:
-    """What does as `tuner` does, in a process of its own; it resumes what it can, and prints a line when it begins."""
-    return [sys.executable, __file__, str(checkpoint), str(folder)]
+def one_step(checkpoint: Path, folder: Path, accepts_loss_kwargs: bool | None = None, **changes) -> tuple[float, float]:
+    """Loss and gradient norm of one step over 8 clips."""
+    from asr_helpers import training
+
+    recipe = replace(RECIPE, head_only_steps=0)
+    model = training.build_model(str(checkpoint), processor())
+    if accepts_loss_kwargs is not None:
+        model.accepts_loss_kwargs = accepts_loss_kwargs
+    args = training.training_arguments(
+        folder, recipe, max_steps=1, logging_steps=1, bf16=False, save_strategy="no", eval_strategy="no",
+        load_best_model_at_end=False, **changes,
+    )  # fmt: skip
+    trainer = training.build_trainer(model, processor(), rows(8), rows(8), recipe, args)
+    trainer.train()
+    return trainer.state.log_history[0]["loss"], trainer.state.log_history[0]["grad_norm"]
+
+
+def losses(result) -> list[float]:
+    """Of each step that was logged."""
+    return [entry["loss"] for entry in result.history if "loss" in entry]
 
 
 def write_audiofolder(folder: Path, sounds: list[bytes], texts: list[str], suffix: str = "wav") -> Path:
@@ -102,18 +130,12 @@ def write_audiofolder(folder: Path, sounds: list[bytes], texts: list[str], suffi
     return folder
 
 
-if __name__ == "__main__":
+if __name__ == "__main__":  # as `tuner` does, in a process of its own, from the newest checkpoint there is
     import transformers
 
-    from asr_helpers import training
     from asr_helpers.checkpoints import newest_whole
 
     transformers.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
-    start, output_dir = sys.argv[1:]
-    tiny_source = replace(source("demo"), checkpoint=start, recipe=RECIPE)
     print("begin", flush=True)
-    training.fine_tune(
-        tiny_source, rows(12, 0.4, 0.02), rows(2), processor(), output_dir,
-        resume=newest_whole(output_dir)[0] is not None, bf16=False,
-    )  # fmt: skip
+    tuner(Path(sys.argv[1]))(sys.argv[2], resume=newest_whole(sys.argv[2])[0] is not None)

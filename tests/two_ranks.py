@@ -1,0 +1,54 @@
+"""What tests/test_training.py starts under torchrun, in two processes on the CPU: python two_ranks.py FOLDER.
+
+Rank 0 writes what it measured to FOLDER/measured.json, and each rank to FOLDER/rows_<rank>.json which rows it saw.
+"""
+
+import json
+import os
+import shutil
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import tiny
+import torch.distributed
+import transformers
+
+from asr_helpers import training
+
+RANK = int(os.environ["RANK"])
+MODES = {"plain": {"per_device_train_batch_size": 2}, "by duration": {"seconds_per_batch": 1.3}}
+
+
+def main(folder: Path) -> None:
+    transformers.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
+    measured, seen = {}, []
+    fetch = training.NumberedRows.__getitems__
+    training.NumberedRows.__getitems__ = lambda self, numbers: (seen.append(numbers), fetch(self, numbers))[1]
+
+    # Eight rows in one step: the same loss and gradient as one process finds.
+    measured["one step"] = tiny.one_step(folder / "still", folder / "one-step", per_device_train_batch_size=4)
+    recipe = replace(tiny.RECIPE, **MODES["plain"])
+    measured["losses"] = tiny.losses(tiny.tuner(folder / "still")(folder / "losses", recipe, **tiny.EACH_STEP))
+
+    # Gone on with from a checkpoint within the first epoch, at its end, and within a later one.
+    tune = tiny.tuner(folder / "dropout")
+    for mode, changes in MODES.items():
+        recipe = replace(tiny.RECIPE, **changes)
+        seen.clear()
+        tune(folder / mode / "straight", recipe, **tiny.EACH_STEP)
+        (folder / f"rows_{mode}_{RANK}.json").write_text(json.dumps(seen))
+        for step in (1, 3, 5):
+            output_dir = folder / mode / str(step)
+            if RANK == 0:
+                shutil.copytree(folder / mode / "straight" / f"checkpoint-{step}", output_dir / f"checkpoint-{step}")
+            torch.distributed.barrier()
+            tune(output_dir, recipe, resume=True, **tiny.EACH_STEP)
+    if RANK == 0:
+        (folder / "measured.json").write_text(json.dumps(measured))
+    torch.distributed.destroy_process_group()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
