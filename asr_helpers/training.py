@@ -254,6 +254,12 @@ def _trainer_class(head_only_steps: float, batches: DurationBatches | None):
     from transformers import Trainer
 
     class HeadFirstTrainer(WholeCheckpoints, Trainer):
+        def train(self, *args, **kwargs):
+            # An evaluation before the training leaves the model marked as prepared. Without this line it would never
+            # be wrapped for several ranks, and each would train a model of its own.
+            self.model._is_accelerate_prepared = False
+            return super().train(*args, **kwargs)
+
         def create_scheduler(self, num_training_steps, optimizer=None):
             if self.lr_scheduler is None:
                 usual = super().create_scheduler(num_training_steps, optimizer)

@@ -307,7 +307,7 @@ def test_two_ranks_see_every_row_once_an_epoch(two_ranks, mode):
 
 
 @pytest.mark.parametrize("mode", ["plain", "by duration"])
-@pytest.mark.parametrize("step", [1, 3, 5])  # within the first epoch of three steps, at its end, within the next
+@pytest.mark.parametrize("step", [1, 5])  # within the first epoch of three steps, within the next
 def test_two_ranks_resumed_end_bit_equal(two_ranks, mode, step):
     whole = two_ranks / mode / "straight"
     last = max(int(path.name.rpartition("-")[2]) for path in whole.glob("checkpoint-*"))

@@ -77,7 +77,8 @@ def environment() -> dict[str, str]:
 
 # TrainingArguments of a run that keeps a checkpoint of each step, and evaluates nothing.
 EACH_STEP = {
-    "save_steps": 1, "logging_steps": 1, "save_total_limit": None, "eval_strategy": "no", "load_best_model_at_end": False,
+    "save_steps": 1, "logging_steps": 1, "save_total_limit": None,
+    "eval_strategy": "no", "load_best_model_at_end": False,
 }  # fmt: skip
 
 
