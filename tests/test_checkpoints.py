@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -400,32 +401,25 @@ def test_other_errors_stay_what_they_are(tmp_path):
 @pytest.mark.parametrize("kills", [2, pytest.param(30, marks=pytest.mark.soak)])
 def test_killed_at_random_and_resumed(dropout, whole_run, tmp_path, kills):
     """SIGKILL at random moments, again and again, until the run is through; then from the start."""
-    generator = random.Random(0)
-
-    def start(folder):
-        command = [sys.executable, tiny.__file__, str(dropout), str(folder)]
-        return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=tiny.environment())
-
-    began = time.perf_counter()
-    process = start(tmp_path / "timed")
-    assert process.stdout.readline() == "begin\n"  # everything is imported
-    imports = time.perf_counter() - began
-    process.communicate()
-    longest = time.perf_counter() - began - imports
-    assert final(tmp_path / "timed") == final(whole_run)
-    folder, done, through = tmp_path / "run", 0, 0
-    while done < kills or not through:
-        process = start(folder)
-        process.stdout.readline()
-        try:
-            process.communicate(timeout=generator.uniform(0, longest) if done < kills else None)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.communicate()
-            done += 1
-        if process.returncode == 0:
-            through += 1
-            assert final(folder) == final(whole_run)
-            shutil.rmtree(folder)
-        else:
-            assert process.returncode == -signal.SIGKILL
+    command = [sys.executable, tiny.__file__, str(dropout)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    generator, folder, done, through = random.Random(0), tmp_path / "run", 0, 0
+    with subprocess.Popen(command, text=True, bufsize=1, env=tiny.environment(), **pipes) as trainings:
+        longest = 0.0
+        while done < kills or not through:
+            trainings.stdin.write(f"{folder}\n")
+            process, began = int(trainings.stdout.readline()), time.perf_counter()
+            if longest and done < kills:
+                time.sleep(generator.uniform(0, longest))
+                with suppress(ProcessLookupError):  # it was through
+                    os.kill(process, signal.SIGKILL)
+            status = int(trainings.stdout.readline())
+            if status == 0:
+                longest = longest or time.perf_counter() - began
+                through += 1
+                assert final(folder) == final(whole_run)
+                shutil.rmtree(folder)
+            else:
+                assert status == signal.SIGKILL
+                done += 1
+        trainings.stdin.close()

@@ -131,12 +131,29 @@ def write_audiofolder(folder: Path, sounds: list[bytes], texts: list[str], suffi
     return folder
 
 
-if __name__ == "__main__":  # as `tuner` does, in a process of its own, from the newest checkpoint there is
+if __name__ == "__main__":
+    # Trains as `tuner` does, for each folder named on standard input in a process of its own, to be killed at will;
+    # there it goes on from the newest checkpoint. Prints the process id and, once it has ended, its status.
+    import jiwer  # noqa: F401  these are imported once, here
+    import torch
     import transformers
+    from transformers import Trainer, Wav2Vec2ForCTC  # noqa: F401
 
+    from asr_helpers import training  # noqa: F401
     from asr_helpers.checkpoints import newest_whole
 
+    torch.set_num_threads(1)
     transformers.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
-    print("begin", flush=True)
-    tuner(Path(sys.argv[1]))(sys.argv[2], resume=newest_whole(sys.argv[2])[0] is not None)
+    tune, answers = tuner(Path(sys.argv[1])), sys.stdout
+    sys.stdout = sys.stderr
+    for line in sys.stdin:
+        if not (process := os.fork()):
+            status = 1
+            try:
+                tune(line.strip(), resume=newest_whole(line.strip())[0] is not None)
+                status = 0
+            finally:
+                os._exit(status)
+        print(process, file=answers, flush=True)
+        print(os.waitpid(process, 0)[1], file=answers, flush=True)
