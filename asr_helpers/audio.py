@@ -44,12 +44,20 @@ class ClipFacts:
     snr: float | None
 
 
+class _Bytes(io.BytesIO):
+    """A file in memory that a damaged header cannot send before its beginning: soundfile would print a traceback."""
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        return super().seek(max(offset, 0) if whence == io.SEEK_SET else offset, whence)
+
+
 def _unreadable(audio: Audio, error: Exception) -> AsrError:
     if isinstance(audio, dict):
         name = audio.get("path") or "a clip without a path"
     else:
         name = f"a clip of {len(audio)} bytes" if isinstance(audio, bytes) else audio
-    reason = getattr(error, "error_string", "").rstrip(".") or "it breaks off or is damaged"
+    reason = "" if isinstance(error, MemoryError) else getattr(error, "error_string", str(error)).rstrip(".")
+    reason = reason or "it breaks off or is damaged"  # libsndfile has no words for a damaged FLAC
     return AsrError(f"{str(name)!r} is not a sound file that can be read ({reason}): use WAV, FLAC, OGG or MP3.")
 
 
@@ -67,7 +75,7 @@ def open_sound(audio: Audio) -> soundfile.SoundFile:
     if content is None:
         raise AsrError("A row's audio holds neither bytes nor a path: there is no sound to read.")
     if isinstance(content, bytes):
-        content = io.BytesIO(content)
+        content = _Bytes(content)
     elif not Path(content).is_file():
         raise AsrError(f"There is no file {str(content)!r}: check the path.")
     try:
@@ -103,10 +111,14 @@ def decode(audio: Audio) -> tuple[np.ndarray, int]:
         The waveform, (num_samples,) float32 in [-1, 1], and its sampling rate in Hz.
 
     Raises:
-        AsrError: there is no such file, it is no sound file, or it breaks off.
+        AsrError: there is no such file, it is no sound file, it breaks off, or a sample is no number.
     """
     with open_sound(audio) as file:
-        return read_samples(file, audio).mean(axis=1), file.samplerate
+        with np.errstate(all="ignore"):
+            waveform = read_samples(file, audio).mean(axis=1)
+        if not np.isfinite(waveform).all():
+            raise _unreadable(audio, ValueError("some of its samples are NaN or infinite"))
+        return waveform, file.samplerate
 
 
 def resample(waveform: np.ndarray, sampling_rate: int, new_rate: int) -> np.ndarray:

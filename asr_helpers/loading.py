@@ -6,6 +6,7 @@ Conventions: a row holds at least `audio` (undecoded: `{"bytes", "path"}`) and
 """
 
 import csv
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -79,13 +80,15 @@ def _read_folder(folder: str, missing_files: bool = False) -> dict[str, "Dataset
     if not tables:
         raise AsrError(f"{folder!r} has no metadata.csv: write one with file_name and transcription.")
     for table in tables:
+        if not table.resolve().is_relative_to(Path(folder).resolve()):
+            raise AsrError(f"{str(table)!r} leads out of {folder!r}: bring the file into the folder.")
         for number, line in _read_table(table):
             name = Path(line.pop("file_name"))
             path = table.parent / name
             where = f"{str(table)!r}, line {number}"
             if _leaves(name, path, folder):
                 raise AsrError(f"{where}: {str(name)!r} leads out of {folder!r}: bring the file into the folder.")
-            if not missing_files and not path.is_file():
+            if not missing_files and not os.path.isfile(path):  # Path.is_file raises for a name too long
                 raise AsrError(f"{where}: there is no file {str(path)!r}.")
             folders = [*table.parent.relative_to(folder).parts, *name.parent.parts]
             split = next((names[part] for part in folders if part in names), "train")

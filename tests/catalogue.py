@@ -35,7 +35,7 @@ def voice(seconds: float = 1.5, sampling_rate: int = 16_000, level: float = 0.1)
     random = np.random.default_rng(next(_seeds))
     time = np.arange(round(seconds * sampling_rate)) / sampling_rate
     pitch = random.uniform(90, 220)
-    tone = sum(np.sin(2 * np.pi * pitch * k * time + random.uniform(0, 6)) / k for k in range(1, 12))
+    tone = 2 * (pitch * time % 1) - 1
     syllables = 0.5 + 0.5 * np.sin(2 * np.pi * 4 * time + random.uniform(0, 6))
     hiss = random.normal(0, 0.3, len(time)) * (1 - syllables)
     waveform = tone * syllables + hiss + random.normal(0, 0.01, len(time))
