@@ -90,17 +90,16 @@ def _totals(audits: "dict[str, Audit]") -> dict[str, dict[str, float]]:
 
 
 def _set_aside(splits: "DatasetDict", processor: "ProcessorMixin", output_dir: str, strict: bool) -> "DatasetDict":
-    """Audits what is to be trained on and chosen by, and leaves out what must be; its list stays in `output_dir`."""
+    """Audits all splits and leaves out of train and validation what must be; its list stays in `output_dir`."""
     from .audit import apply
 
     audits = _audit(splits, processor)
-    used = [name for name in ("train", "validation") if name in splits]
-    found = [one for name in used for one in audits[name].findings]
+    found = [one for part in audits.values() for one in part.findings]
     reasons = ", ".join(f"{count} {reason}" for reason, count in Counter(one.reason for one in found).most_common())
     if strict and found:
         raise AsrError(f"The audit found {reasons}: see `asr-helpers audit`, and mend the rows or leave out --strict.")
     lines = []
-    for name in used:
+    for name in ("train", "validation"):
         kept, aside = apply(splits[name], audits[name])
         if not len(kept):
             raise AsrError(f"No row of {name} is left to train with; the audit found {reasons}.")

@@ -18,6 +18,8 @@ import soxr
 from . import AsrError
 
 Audio = dict | str | os.PathLike | bytes
+# Hz. Below, speech is not understood, and a wrong header would blow a clip up many times over when it is resampled.
+LOWEST_RATE, HIGHEST_RATE = 4_000, 384_000
 FRAME = 0.02  # s: a clip's loudness is looked at in pieces of this length
 
 
@@ -143,8 +145,16 @@ def load(audio: Audio, sampling_rate: int) -> np.ndarray:
 
     Returns:
         (num_samples,) float32 in [-1, 1] at `sampling_rate` Hz.
+
+    Raises:
+        AsrError: as `decode`, or its own rate is none that speech is recorded at.
     """
-    return resample(*decode(audio), sampling_rate)
+    waveform, its_rate = decode(audio)
+    if not LOWEST_RATE <= its_rate <= HIGHEST_RATE:
+        raise AsrError(
+            f"A clip's header gives {its_rate} Hz, at which no speech is recorded: write the true rate there."
+        )
+    return resample(waveform, its_rate, sampling_rate)
 
 
 def duration(audio: Audio) -> float:

@@ -221,6 +221,12 @@ def test_load_decodes_downmixes_and_resamples():
     np.testing.assert_allclose(waveform[1_600:-1_600], tone(500, 16_000, level=0.4)[1_600:-1_600], atol=1e-3)
 
 
+@pytest.mark.parametrize("rate", [1, 3_999, 384_001])
+def test_a_rate_that_no_speech_has_is_refused_before_it_is_resampled(rate):
+    with pytest.raises(AsrError, match=rf"header gives {rate} Hz, at which no speech is recorded"):
+        audio.load(encode(np.zeros(800), rate=rate), RATE)
+
+
 def test_durations_are_seconds_whatever_rate_and_channels():
     assert audio.duration(encode(np.zeros(4_000), rate=8_000)) == 0.5
     assert audio.duration(encode(np.zeros((4_000, 2)), rate=16_000)) == 0.25

@@ -201,6 +201,12 @@ def test_rows_are_set_aside_and_texts_mended_in_a_dataset_as_in_a_list():
         assert [one["reason"] for one in gone["findings"]] == ["empty-file"]
 
 
+def test_a_text_is_altered_only_where_a_finding_says_so():
+    rows = [row(None, "pay\tme\n"), row(None, "“yes”  …")]
+    kept, _ = apply(rows, audit(rows, processor()))
+    assert [one["transcription"] for one in kept] == ["pay\tme\n", "“yes”  …"]
+
+
 def test_rows_without_findings_stay_as_they_are():
     rows = Dataset.from_list([row(), row()])
     kept, aside = apply(rows, audit(rows, processor()))
@@ -218,6 +224,36 @@ def test_several_processes_find_what_one_finds(monkeypatch):
     rows = [row() if number % 3 else row(b"", text()) for number in range(10)]
     rows.append(rows[1])
     assert audit(rows, processor(), processes=2) == audit(rows, processor())
+
+
+class Deadly:
+    """Ends the process that unpacks it."""
+
+    def __reduce__(self):
+        return os._exit, (1,)
+
+
+def test_a_process_that_is_ended_is_told_of(monkeypatch):
+    monkeypatch.setattr("asr_helpers.audit.FEWEST_ROWS", 1)
+    with pytest.raises(AsrError, match=r"A process that looked at rows of train was ended from outside, or by a file"):
+        audit_splits({"train": [{"audio": Deadly(), "transcription": "yes"}]}, processor(), processes=2)
+
+
+def test_a_file_far_too_large_is_not_even_read(tmp_path, monkeypatch):
+    monkeypatch.setattr("asr_helpers.audit.clip.LARGEST", 1_000)
+    (tmp_path / "clip.wav").write_bytes(sound(voice(), format="WAV"))
+    rows = [{"audio": {"bytes": None, "path": str(tmp_path / "clip.wav")}, "transcription": "yes"}]
+    (one,) = audit(rows, processor()).findings
+    assert (one.reason, one.message) == ("too-long", "The file has 0 MB: cut it into clips below 30 s.")
+
+
+def test_what_is_no_file_is_missing_and_does_not_wait(tmp_path):
+    os.mkfifo(tmp_path / "pipe.wav")
+    rows = [
+        {"audio": {"bytes": None, "path": str(path)}, "transcription": text()}
+        for path in (tmp_path / "pipe.wav", tmp_path, "a" * 300, "nul\0")
+    ]
+    assert reasons(audit(rows, processor())) == [{"missing-file"}] * 4
 
 
 def test_samples_are_decoded_once_and_not_at_all_where_the_header_says_enough(monkeypatch):

@@ -12,6 +12,7 @@ import time
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any
@@ -22,7 +23,7 @@ from .. import AsrError
 from ..loading import voice_of
 from ..preprocessing import vocabulary
 from .clip import examine_clip
-from .reasons import NORMALISED_AWAY, REASONS, Action, Model, Row, Severity
+from .reasons import MENDED, NORMALISED_AWAY, REASONS, Action, Model, Row, Severity
 from .text import examine_text, repair_text
 
 if TYPE_CHECKING:
@@ -267,15 +268,25 @@ def _work(chunks: Iterable[tuple[str, list]], model: Model, processes: int) -> I
             yield name, _examine(chunk, model)
         return
     waiting: deque = deque()
+
+    def first() -> tuple[str, list[Row]]:
+        name, examined = waiting.popleft()
+        try:
+            return name, examined.result()
+        except BrokenProcessPool:
+            raise AsrError(
+                f"A process that looked at rows{f' of {name}' if name else ''} was ended from outside, or by a file "
+                "that breaks the decoder: look at half of the rows at a time to find it."
+            ) from None
+
     # spawn: this process may hold threads and locks of other libraries that a copy of it could not use.
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
         for name, chunk in chunks:
             waiting.append((name, pool.submit(_examine, chunk, model)))
             if len(waiting) > 2 * processes:
-                name, done = waiting.popleft()
-                yield name, done.result()
-        for name, done in waiting:
-            yield name, done.result()
+                yield first()
+        while waiting:
+            yield first()
 
 
 class _Progress:
@@ -305,9 +316,9 @@ def _speakers(rows: Any) -> list[str]:
     names = rows.column_names if hasattr(rows, "column_names") else (rows[0].keys() if len(rows) else ())
     column = next((name for name in SPEAKER_COLUMNS if name in names), None)
     if column:
-        return [str(one or "") for one in (row[column] for row in _only(rows, column))]
+        return [str(row.get(column) or "") for row in _only(rows, column)]
     if "path" in names:
-        return [voice_of(row["path"] or "") or "" for row in _only(rows, "path")]
+        return [voice_of(row.get("path") or "") or "" for row in _only(rows, "path")]
     return [""] * len(rows)
 
 
@@ -370,11 +381,11 @@ def apply(rows: "Dataset | list[dict]", audit: Audit) -> tuple["Dataset | list[d
         for number, found in sorted(gone.items())
     ]  # fmt: skip
     stay = [number for number in range(len(rows)) if number not in gone]
-    mended = [repair_text(texts[number]) for number in stay]
-    changed = any(texts[number] != new for number, new in zip(stay, mended, strict=True))
+    mended = {one.row: repair_text(texts[one.row]) for one in audit.findings if one.reason in MENDED}
+    new = [mended.get(number, texts[number]) for number in stay]
     if isinstance(rows, list):
-        return [{**rows[number], "transcription": new} for number, new in zip(stay, mended, strict=True)], aside
+        return [{**rows[number], "transcription": said} for number, said in zip(stay, new, strict=True)], aside
     kept = rows.select(stay) if gone else rows
-    if changed:
-        kept = kept.map(lambda row, number: {"transcription": mended[number]}, with_indices=True)
+    if mended.keys() - gone.keys():
+        kept = kept.map(lambda row, number: {"transcription": new[number]}, with_indices=True)
     return kept, aside

@@ -34,8 +34,6 @@ CLIPPED = 0.002
 ALIKE = 0.3
 # dBFS: a channel below does not count as one that could differ.
 CHANNEL_ON = -60.0
-# Hz. Below, speech is not understood, and a wrong header would blow a clip up many times over when it is resampled.
-LOWEST_RATE, HIGHEST_RATE = 4_000, 384_000
 # dB between the loudest moment of the band from 60 to 95 % of the model's and that of the band under 45 %. Speech has
 # an s or an f somewhere, 20 to 40 dB down, and microphones hiss; upsampling leaves only rounding, 60 dB down or more.
 EMPTY_BAND = -55.0
@@ -46,6 +44,7 @@ CONVOLUTIONS = ((10, 5), *((3, 2),) * 4, *((2, 2),) * 2)
 MASKED_SPAN = 10  # frames: SpecAugment's span in those models; transformers refuses to mask a shorter batch
 # s. Attention's memory grows with the square of the length: 30 s is where most recipes cut.
 LONGEST = 30.0
+LARGEST = 2**28  # bytes: 30 s of 7 channels at 384 kHz; a larger file is not even opened
 
 FORMATS = {
     ".wav": "WAV WAVEX RF64", ".wave": "WAV WAVEX RF64", ".flac": "FLAC", ".mp3": "MP3 MPEG", ".ogg": "OGG",
@@ -72,17 +71,22 @@ def num_frames(num_samples: int) -> int:
 
 
 def examine_clip(row: Row, clip: Any, model: Model) -> None:
+    """Looks at a row's audio, its text having been looked at, and writes what there is to know into its row."""
     content = clip.get("bytes") if isinstance(clip, dict) else clip
     if content is None and isinstance(clip, dict):
         content = clip.get("path")
     if isinstance(content, (str, os.PathLike)):
-        try:
-            content = Path(content).read_bytes()
-        except FileNotFoundError:
+        if not os.path.isfile(content):
             row.problems["missing-file"] = f"There is no file {row.file!r}: correct its name or bring it."
             return
-        except (OSError, ValueError) as error:
-            row.problems["unreadable"] = f"{row.file!r} cannot be opened: {error}."
+        try:
+            size = os.path.getsize(content)
+            content = Path(content).read_bytes() if size <= LARGEST else None
+        except OSError as error:
+            row.problems["unreadable"] = f"{row.file!r} cannot be opened: {error.strerror}."
+            return
+        if content is None:
+            row.problems["too-long"] = f"The file has {size / 1e6:.0f} MB: cut it into clips below {LONGEST:.0f} s."
             return
     if not isinstance(content, (bytes, bytearray, memoryview)):
         row.problems["unreadable"] = "The row holds neither the bytes nor the path of a sound."
@@ -112,9 +116,9 @@ def _read(row: Row, file: soundfile.SoundFile, content: bytes) -> np.ndarray | N
     suffix = PurePath(row.file).suffix.lower()
     if suffix in FORMATS and file.format not in FORMATS[suffix].split():
         row.problems["wrong-extension"] = f"The name ends in {suffix!r}, the content is {file.format}: rename it."
-    if not LOWEST_RATE <= file.samplerate <= HIGHEST_RATE:
+    if not audio.LOWEST_RATE <= file.samplerate <= audio.HIGHEST_RATE:
         row.problems["wrong-sampling-rate"] = (
-            f"The header gives {file.samplerate} Hz, which no recording of speech has: write the true rate there."
+            f"The header gives {file.samplerate} Hz, at which no speech is recorded: write the true rate there."
         )
         return None
     declared = file.frames / file.samplerate

@@ -56,6 +56,8 @@ REASONS: dict[str, Action] = {
 }
 # What the feature extractor undoes where it normalises, as wav2vec 2.0's do.
 NORMALISED_AWAY = {"low-level", "dc-offset", "over-full-scale"}
+# What `text.repair_text` mends.
+MENDED = {"not-nfc", "invisible-characters", "bidirectional-controls", "look-alike-letters"}
 
 
 @dataclass(frozen=True)

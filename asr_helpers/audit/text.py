@@ -14,7 +14,6 @@ UNWRITABLE = 0.2
 # Share of the letters in scripts that put no space between words.
 UNSPACED = 0.5
 
-
 # Read as a word when spoken, though Unicode calls them punctuation.
 SPOKEN_PUNCTUATION = frozenset("%&@#/*\\§‰‱")
 BIDIRECTIONAL = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -36,6 +35,7 @@ def _quoted(characters: Iterable[str]) -> str:
 
 
 def examine_text(row: Row, text: Any, model: Model) -> None:
+    """Looks at a transcript, and writes its problems and the text the model would learn into its row."""
     found = row.problems
     if not isinstance(text, str):
         found["transcript-missing"] = "The row has no transcript: write what is said, or leave the row out."
@@ -88,7 +88,7 @@ def _kind(character: str) -> str:
     """ "letter", "digit", "symbol" (which speech spells out), or "" for what is not spoken."""
     category = unicodedata.category(character)
     if category[0] in "LM":
-        return "letter"
+        return "" if "\ufe00" <= character <= "\ufe0f" else "letter"  # those choose how an emoji looks
     if category[0] == "N":
         return "digit"
     return "symbol" if category in ("Sc", "Sm", "So") or character in SPOKEN_PUNCTUATION else ""
