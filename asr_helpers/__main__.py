@@ -26,8 +26,15 @@ NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
 
 def _write_json(path: str | Path | None, result: Any) -> None:
     if path:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        Path(path).write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        _write(Path(path), json.dumps(result, indent=1, ensure_ascii=False) + "\n")
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8", errors="backslashreplace")
+    except OSError as error:
+        raise AsrError(f"{str(path)!r} cannot be written ({error.strerror}): name another place.") from None
 
 
 def printable(text: object) -> str:
@@ -81,7 +88,8 @@ def _audit(splits: "DatasetDict", processor: "ProcessorMixin") -> "dict[str, Aud
     from .audit import audit_splits
 
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return audit_splits(splits, processor, processes=cores)
+    here = int(os.environ.get("LOCAL_WORLD_SIZE", 1))  # under torchrun, so many of us do the same on this machine
+    return audit_splits(splits, processor, processes=max(cores // here, 1))
 
 
 def _totals(audits: "dict[str, Audit]") -> dict[str, dict[str, float]]:
@@ -109,8 +117,7 @@ def _set_aside(splits: "DatasetDict", processor: "ProcessorMixin", output_dir: s
     if int(os.environ.get("RANK", 0)) == 0:  # of several processes one writes
         file.unlink(missing_ok=True)  # an earlier run's
         if lines:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines), encoding="utf-8")
+            _write(file, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
     if found:
         print(f"the audit found {reasons}")
     if lines:

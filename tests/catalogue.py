@@ -107,7 +107,7 @@ def _header(offset: int, value: int) -> bytes:
     return bytes(content)
 
 
-def _lying_flac() -> bytes:
+def lying_flac() -> bytes:
     """STREAMINFO's 36 bits of length say 2**36 - 1 samples."""
     content = bytearray(sound(voice()))
     content[21] |= 0x0F
@@ -199,7 +199,7 @@ CASES = [
     one("half an AU", lambda: row(_cut(sound(voice(), format="AU"), 0.5), path="clip.au"), "truncated"),
     one("a WAV that lacks its last 20 ms", lambda: row(sound(voice(), format="WAV")[:-640], path="clip.wav")),
     one("a WAV from a pipe", lambda: row(_stream_wav(), path="clip.wav")),
-    one("a FLAC that claims 50 days", lambda: row(_lying_flac()), "too-long"),
+    one("a FLAC that claims 50 days", lambda: row(lying_flac()), "too-long"),
     one("a FLAC called .wav", lambda: row(path="clip.wav"), "wrong-extension"),
     one("a WAV called .m4a", lambda: row(sound(voice(), format="WAV"), path="clip.m4a"), "wrong-extension"),
     one("a capital extension", lambda: row(path="CLIP.FLAC")),

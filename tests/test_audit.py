@@ -126,6 +126,12 @@ def test_totals_by_hand():
     }
 
 
+def test_hours_that_only_a_lying_header_promises_do_not_count():
+    found = audit([row(catalogue.lying_flac())], processor())
+    assert found.findings[0].message.startswith("It declares 4294967.3 s")
+    assert found.totals["set aside"] == {"rows": 1, "hours": 0.0}
+
+
 def test_a_repair_that_the_feature_extractor_would_not_make_is_not_promised():
     offset = row(sound(voice() + 0.05))
     assert audit([offset], processor()).findings[0].action == "repair"
@@ -180,6 +186,19 @@ def test_a_speaker_on_both_sides_is_named_once(column):
     assert (one.row, one.reason, one.severity) == (1, "speaker-in-two-splits", "warning")
     assert "'ann' of 2 test rows" in one.message
     assert not found["train"].findings
+
+
+def test_voices_in_paths_are_speakers_and_a_name_that_all_share_is_none():
+    def splits(train, test):
+        return {"train": [row(path=name) | {"path": name} for name in train],
+                "test": [row(path=name) | {"path": name} for name in test]}  # fmt: skip
+
+    def found(splits):
+        return {one.reason for part in audit_splits(splits, processor()).values() for one in part.findings}
+
+    assert found(splits(["ann_0.flac", "bob_1.flac"], ["bob_2.flac"])) == {"speaker-in-two-splits"}
+    assert found(splits(["ann_0.flac", "bob_1.flac"], ["cid_2.flac"])) == set()
+    assert found(splits(["clip_0.flac", "clip_1.flac"], ["clip_2.flac"])) == set()
 
 
 def test_speakers_whom_nobody_names_are_not_the_same():
@@ -545,6 +564,13 @@ def test_strict_training_stops_on_any_finding(command, folder, trained, tmp_path
     assert not trained
     assert command("train", data, "--output-dir", tmp_path / "out")[0] == 0
     assert not (tmp_path / "out" / "set_aside.jsonl").exists()
+
+
+def test_a_result_that_cannot_be_written_is_told_in_a_sentence(command, folder, tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    status = __main__.main(["audit", str(folder([row()])), "--json", str(tmp_path / "file" / "x.json")])
+    assert status == 1
+    assert "/file/x.json' cannot be written (" in capsys.readouterr().err
 
 
 def test_training_on_nothing_but_bad_rows_says_so(command, folder, trained, tmp_path):

@@ -213,7 +213,7 @@ def audit_splits(
     progress.end()
     for part in examined.values():
         _compare(part)
-    _compare_splits(examined, {name: _speakers(part) for name, part in splits.items()})
+    _compare_splits(examined, _speakers(splits))
     return {name: _audit(part, normalises) for name, part in examined.items()}
 
 
@@ -311,15 +311,19 @@ class _Progress:
             print(file=sys.stderr)
 
 
-def _speakers(rows: Any) -> list[str]:
-    """Who speaks in each row: a column's word, or a demo path's; "" where that is not known."""
-    names = rows.column_names if hasattr(rows, "column_names") else (rows[0].keys() if len(rows) else ())
-    column = next((name for name in SPEAKER_COLUMNS if name in names), None)
-    if column:
-        return [str(row.get(column) or "") for row in _only(rows, column)]
-    if "path" in names:
-        return [voice_of(row.get("path") or "") or "" for row in _only(rows, "path")]
-    return [""] * len(rows)
+def _speakers(splits: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Who speaks in each split's rows: a column's word, or the demo paths'; "" where that is not known."""
+    speakers, voices = {}, {}
+    for name, rows in splits.items():
+        columns = rows.column_names if hasattr(rows, "column_names") else (rows[0].keys() if len(rows) else ())
+        column = next((one for one in SPEAKER_COLUMNS if one in columns), None)
+        speakers[name] = [str(row.get(column) or "") for row in _only(rows, column)] if column else [""] * len(rows)
+        if "path" in columns:
+            voices[name] = [voice_of(row.get("path") or "") or "" for row in _only(rows, "path")]
+    # Many corpora's names begin alike, as in clip_0001.wav: that is no voice.
+    if len({one for part in voices.values() for one in part} - {""}) > 1 and not any(map(any, speakers.values())):
+        speakers |= voices
+    return speakers
 
 
 def _only(rows: Any, column: str) -> Any:

@@ -44,6 +44,7 @@ CONVOLUTIONS = ((10, 5), *((3, 2),) * 4, *((2, 2),) * 2)
 MASKED_SPAN = 10  # frames: SpecAugment's span in those models; transformers refuses to mask a shorter batch
 # s. Attention's memory grows with the square of the length: 30 s is where most recipes cut.
 LONGEST = 30.0
+SPARSEST = 16  # bytes a second: a FLAC of silence takes 50 or more; a header that promises more lies
 LARGEST = 2**28  # bytes: 30 s of 7 channels at 384 kHz; a larger file is not even opened
 
 FORMATS = {
@@ -123,9 +124,9 @@ def _read(row: Row, file: soundfile.SoundFile, content: bytes) -> np.ndarray | N
         return None
     declared = file.frames / file.samplerate
     if declared > LONGEST:
-        row.seconds = declared
+        row.seconds = declared if len(content) > SPARSEST * declared else 0.0
         row.problems["too-long"] = (
-            f"It lasts {declared:.1f} s, and the memory it takes grows with the square: cut it below {LONGEST:.0f} s."
+            f"It declares {declared:.1f} s, and memory grows with the square: cut it below {LONGEST:.0f} s."
         )
         return None
     try:
