@@ -115,7 +115,8 @@ def _set_aside(splits: "DatasetDict", processor: "ProcessorMixin", output_dir: s
         lines += [{"split": name, **row} for row in aside]
     file = Path(output_dir) / "set_aside.jsonl"
     if int(os.environ.get("RANK", 0)) == 0:  # of several processes one writes
-        file.unlink(missing_ok=True)  # an earlier run's
+        if file.is_file():
+            file.unlink()  # an earlier run's
         if lines:
             _write(file, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
     if found:

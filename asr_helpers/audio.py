@@ -81,9 +81,13 @@ def open_sound(audio: Audio) -> soundfile.SoundFile:
     elif not Path(content).is_file():
         raise AsrError(f"There is no file {str(content)!r}: check the path.")
     try:
-        return soundfile.SoundFile(content)
+        file = soundfile.SoundFile(content)
     except (soundfile.LibsndfileError, TypeError) as error:  # TypeError: by its name the file has no header (.raw)
         raise _unreadable(audio, error) from None
+    if file.frames > 2**60:  # a FLAC that was written to a pipe
+        file.close()
+        raise _unreadable(audio, ValueError("its header does not say how long it is"))
+    return file
 
 
 def read_samples(file: soundfile.SoundFile, audio: Audio = b"") -> np.ndarray:

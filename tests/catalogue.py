@@ -107,11 +107,10 @@ def _header(offset: int, value: int) -> bytes:
     return bytes(content)
 
 
-def lying_flac() -> bytes:
-    """STREAMINFO's 36 bits of length say 2**36 - 1 samples."""
+def flac_that_says(num_samples: int) -> bytes:
+    """A FLAC whose STREAMINFO gives another length, in its 36 bits; 0 stands for one not known."""
     content = bytearray(sound(voice()))
-    content[21] |= 0x0F
-    content[22:26] = b"\xff" * 4
+    content[21:26] = (content[21] & 0xF0 | num_samples >> 32).to_bytes() + (num_samples & 0xFFFFFFFF).to_bytes(4)
     return bytes(content)
 
 
@@ -199,7 +198,9 @@ CASES = [
     one("half an AU", lambda: row(_cut(sound(voice(), format="AU"), 0.5), path="clip.au"), "truncated"),
     one("a WAV that lacks its last 20 ms", lambda: row(sound(voice(), format="WAV")[:-640], path="clip.wav")),
     one("a WAV from a pipe", lambda: row(_stream_wav(), path="clip.wav")),
-    one("a FLAC that claims 50 days", lambda: row(lying_flac()), "too-long"),
+    one("a FLAC that claims 50 days", lambda: row(flac_that_says(2**36 - 1)), "too-long"),
+    one("a FLAC that claims 1 s more", lambda: row(flac_that_says(40_000)), "truncated"),
+    one("a FLAC from a pipe", lambda: row(flac_that_says(0)), "unreadable"),
     one("a FLAC called .wav", lambda: row(path="clip.wav"), "wrong-extension"),
     one("a WAV called .m4a", lambda: row(sound(voice(), format="WAV"), path="clip.m4a"), "wrong-extension"),
     one("a capital extension", lambda: row(path="CLIP.FLAC")),

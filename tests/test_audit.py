@@ -133,7 +133,7 @@ def test_totals_by_hand():
 
 
 def test_hours_that_only_a_lying_header_promises_do_not_count():
-    found = audit([row(catalogue.lying_flac())], processor())
+    found = audit([row(catalogue.flac_that_says(2**36 - 1))], processor())
     assert found.findings[0].message.startswith("It declares 4294967.3 s")
     assert found.totals["set aside"] == {"rows": 1, "hours": 0.0}
 
@@ -262,6 +262,17 @@ def test_a_process_that_is_ended_is_told_of(monkeypatch):
     monkeypatch.setattr("asr_helpers.audit.FEWEST_ROWS", 1)
     with pytest.raises(AsrError, match=r"A process that looked at rows of train was ended from outside, or by a file"):
         audit_splits({"train": [{"audio": Deadly(), "transcription": "yes"}]}, processor(), processes=2)
+
+
+@pytest.mark.parametrize(("content", "says"), [
+    (b"<!DOCTYPE html><html>404", "(Format not recognised): use WAV, FLAC, OGG or MP3; it looks like a web page."),
+    (b"version https://git-lfs.github.com/spec/v1\n", "; it looks like a Git LFS pointer, not the file it stands for."),
+    (b"\0\0\0\x20ftypM4A " + bytes(200), "; it looks like an MP4 or M4A file."),
+    (catalogue.flac_that_says(0), "(its header does not say how long it is): use WAV, FLAC, OGG or MP3."),
+], ids=["web page", "git lfs", "m4a", "no length"])  # fmt: skip
+def test_what_is_no_sound_is_called_by_its_name(content, says):
+    (one,) = audit([row(content)], processor()).findings
+    assert one.message.endswith(says)
 
 
 def test_a_file_far_too_large_is_not_even_read(tmp_path, monkeypatch):

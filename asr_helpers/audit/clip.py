@@ -99,13 +99,10 @@ def examine_clip(row: Row, clip: Any, model: Model) -> None:
     try:
         with audio.open_sound(content) as file:
             samples = _read(row, file, content)
-    except AsrError:
+    except AsrError as error:
         samples = None
         seen = next((name for start, name in BEGINNINGS if re.match(start, content, re.DOTALL | re.IGNORECASE)), "")
-        row.problems["unreadable"] = (
-            f"The file is not a sound that can be read{f': it looks like {seen}' if seen else ''}; "
-            "use WAV, FLAC, OGG or MP3."
-        )
+        row.problems["unreadable"] = f"{str(error).rstrip('.')}{f'; it looks like {seen}' if seen else ''}."
     if samples is not None:
         with np.errstate(all="ignore"):  # samples that are no numbers are what is looked for
             _examine_samples(row, samples, model)
@@ -153,7 +150,7 @@ def _declared_seconds(file: soundfile.SoundFile, content: bytes, seconds: float)
         Seconds; `seconds` where the format does not say; None where it does not say, but something is missing.
     """
     if file.format == "FLAC":
-        return file.frames / file.samplerate if file.frames < 2**40 else seconds
+        return file.frames / file.samplerate
     if file.format in ("MP3", "MPEG"):
         start = 0
         if content[:3] == b"ID3" and len(content) > 10:
