@@ -35,8 +35,8 @@ ALIKE = 0.3
 # dBFS: a channel below does not count as one that could differ.
 CHANNEL_ON = -60.0
 # dB between the loudest moment of the band from 60 to 95 % of the model's and that of the band under 45 %. Speech has
-# an s or an f somewhere: people and synthetic voices stood between -2 and -42. Upsampling leaves only rounding: telephone
-# speech brought from 8 to 16 kHz stood below -74.
+# an s or an f somewhere: people and synthetic voices stood between -2 and -42. Upsampling leaves only rounding:
+# telephone speech brought from 8 to 16 kHz stood below -74.
 EMPTY_BAND = -55.0
 # Window length in samples and number of windows: what is asked is answered by 48 windows as well as by all.
 WINDOW, WINDOWS = 512, 48
