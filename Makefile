@@ -4,8 +4,9 @@
 #   make test         lint, unit tests, docstring examples, every notebook cell and every exercise's solution
 #   make test-colab   the tests again, with the versions Google Colab ships
 #   make test-browser the notebooks and their views in JupyterLab, in a real browser
+#   make soak         the audit over 50,000 damaged files: no crash, no hang
+#   make soak-training  30 kills, each resumed, and batches for 10 million clips: what make test does in short
 #   make setup        only the first two steps
-#   make soak-training  killed, resumed and planned at full length: what make test does in short
 #   make lint         ruff and the notebooks' house rules
 #   make notebooks    run the notebooks again and write their outputs; NAMES="05 06" chooses
 
@@ -14,7 +15,7 @@ PYTHON ?= python3
 PYTEST_ARGS ?=
 NAMES ?=
 
-.PHONY: setup demo lab test test-colab test-browser soak-training lint notebooks
+.PHONY: setup demo lab test test-colab test-browser soak soak-training lint notebooks
 .DEFAULT_GOAL := setup
 
 TOO_OLD = Python 3.11 or newer is needed, and $(PYTHON) is older. Name another: make PYTHON=python3.11
@@ -44,6 +45,9 @@ test-browser: .venv/.browser-installed
 
 soak-training: setup
 	.venv/bin/python -m pytest -m soak tests $(PYTEST_ARGS)
+
+soak: setup
+	ASR_SOAK=50000 .venv/bin/python -m pytest -s tests/test_audit.py -k mutated $(PYTEST_ARGS)
 
 notebooks: setup
 	.venv/bin/python tools/notebooks.py execute $(NAMES)

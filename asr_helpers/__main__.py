@@ -1,7 +1,7 @@
 """The command line: the stages without a notebook, for scripts, launchers and clusters.
 
-Exit status: 0 done, 1 input that cannot be used, 2 a command that cannot be understood; stopped by a signal, 128 and
-its number.
+Exit status: 0 done, 1 input that cannot be used or an audit with findings, 2 a command that cannot be understood;
+stopped by a signal, 128 and its number.
 """
 
 import argparse
@@ -9,11 +9,18 @@ import json
 import os
 import sys
 import time
+from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import AsrError, __version__
 from .checkpoints import Terminated
+
+if TYPE_CHECKING:
+    from datasets import DatasetDict
+    from transformers import ProcessorMixin
+
+    from .audit import Audit
 
 # Beside the package in a checkout; an installed wheel has none.
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
@@ -21,8 +28,104 @@ NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
 
 def _write_json(path: str | Path | None, result: Any) -> None:
     if path:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        Path(path).write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")
+        _write(Path(path), json.dumps(result, indent=1, ensure_ascii=False) + "\n")
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8", errors="backslashreplace")
+    except OSError as error:
+        raise AsrError(f"{str(path)!r} cannot be written ({error.strerror}): name another place.") from None
+
+
+def printable(text: object) -> str:
+    """Text from outside for a line on a terminal: what it would obey, turn round or not show is written as its code.
+
+    >>> print(printable("pay\\x1b[2J now"))
+    pay\\x1b[2J now
+    """
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in str(text))
+
+
+def audit(args: argparse.Namespace) -> int:
+    """Lists every row of DATA that would harm training."""
+    from . import loading
+    from .preprocessing import load_processor
+
+    splits = loading.published_splits(args.source)
+    if args.split and args.split not in splits:
+        raise AsrError(f"There is no split {args.split!r}: use {', '.join(splits)}.")
+    audits = _audit(splits, load_processor(args.source.checkpoint))
+    if args.split:
+        audits = {args.split: audits[args.split]}
+    lines = [
+        (f"{name} {one.row}", printable(one.file)[-40:], one.reason, one.action, one.message)
+        for name, found in audits.items()
+        for one in found.findings
+    ]
+    if lines:
+        lines = [("row", "file", "reason", "action", ""), *lines]
+        *widths, _ = (max(map(len, column)) for column in zip(*lines, strict=True))
+        for *fields, message in lines:
+            print(*(f"{part:{width}}" for part, width in zip(fields, widths, strict=True)), message, sep="  ")
+        print()
+    characters = sum((found.characters for found in audits.values()), Counter())
+    rows = sum(len(found.seconds) for found in audits.values())
+    if characters:
+        shares = (f"{one!r} in {count} rows ({count / rows:.1%})" for one, count in characters.most_common(12))
+        print(f"outside the vocabulary: {', '.join(shares)}")
+    totals = _totals(audits)
+    parts = (f"{action} {part['rows']} ({part['hours']:.2f} h)" for action, part in totals.items())
+    print(f"{max(len(lines) - 1, 0)} findings in {rows} rows: {', '.join(parts)}")
+    _write_json(args.json, {
+        "findings": [{"split": name, **vars(one)} for name, found in audits.items() for one in found.findings],
+        "totals": totals,
+        "characters": {one: {"rows": count, "share": count / rows} for one, count in characters.most_common()},
+    })  # fmt: skip
+    return 1 if lines else 0
+
+
+def _audit(splits: "DatasetDict", processor: "ProcessorMixin") -> "dict[str, Audit]":
+    from .audit import audit_splits
+
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    here = int(os.environ.get("LOCAL_WORLD_SIZE", 1))  # under torchrun, so many of us do the same on this machine
+    return audit_splits(splits, processor, processes=max(cores // here, 1))
+
+
+def _totals(audits: "dict[str, Audit]") -> dict[str, dict[str, float]]:
+    parts = [found.totals for found in audits.values()]
+    return {action: {key: sum(part[action][key] for part in parts) for key in of} for action, of in parts[0].items()}
+
+
+def _set_aside(splits: "DatasetDict", processor: "ProcessorMixin", output_dir: str, strict: bool) -> "DatasetDict":
+    """Audits all splits and leaves out of train and validation what must be; its list stays in `output_dir`."""
+    from .audit import apply
+
+    audits = _audit(splits, processor)
+    found = [one for part in audits.values() for one in part.findings]
+    reasons = ", ".join(f"{count} {reason}" for reason, count in Counter(one.reason for one in found).most_common())
+    if strict and found:
+        raise AsrError(f"The audit found {reasons}: see `asr-helpers audit`, and mend the rows or leave out --strict.")
+    lines = []
+    for name in ("train", "validation"):
+        kept, aside = apply(splits[name], audits[name])
+        if not len(kept):
+            raise AsrError(f"No row of {name} is left to train with; the audit found {reasons}.")
+        splits[name] = kept
+        lines += [{"split": name, **row} for row in aside]
+    file = Path(output_dir) / "set_aside.jsonl"
+    if int(os.environ.get("RANK", 0)) == 0:  # of several processes one writes
+        if file.is_file():
+            file.unlink()  # an earlier run's
+        if lines:
+            _write(file, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
+    if found:
+        print(f"the audit found {reasons}")
+    if lines:
+        print(f"{len(lines)} rows are set aside: {printable(file)} names them")
+    return splits
 
 
 def train(args: argparse.Namespace) -> None:
@@ -36,9 +139,10 @@ def train(args: argparse.Namespace) -> None:
     if args.checkpoint:
         source = replace(source, checkpoint=args.checkpoint)
     processor = load_processor(source.checkpoint)
-    splits = loading.load_splits(source)
+    splits = loading.load_splits(source, missing_files=True)
     if "train" not in splits:
         raise AsrError(f"{args.data!r} has no train rows, only {', '.join(splits)}: name their folder 'train'.")
+    splits = _set_aside(splits, processor, args.output_dir, args.strict)
     print(f"{len(splits['train'])} clips to train on, {len(splits['validation'])} to choose the best checkpoint by")
     changes = {"max_steps": args.max_steps} if args.max_steps else {}
     result = training.fine_tune(
@@ -67,7 +171,7 @@ def evaluate(args: argparse.Namespace) -> None:
     scores, pairs = evaluation.evaluate(recogniser, splits[args.split])
     if args.transcripts:
         for pair in pairs:
-            print(f"REF {pair['reference']}\nHYP {pair['hypothesis']}\n")
+            print(f"REF {printable(pair['reference'])}\nHYP {printable(pair['hypothesis'])}\n")
     print(scores)
     _write_json(args.json, {**scores.as_dict(), "transcripts": pairs})
 
@@ -82,11 +186,11 @@ def transcribe(args: argparse.Namespace) -> None:
     for file in args.files:
         transcript = recogniser.transcribe(file)
         result = {"file": file, "text": transcript.text}
-        print(f"{file}: {transcript.text}")
+        print(f"{printable(file)}: {printable(transcript.text)}")
         if args.timestamps:
             result["words"] = [vars(word) for word in transcript.words]
             for word in transcript.words:
-                print(f"  {word.start:7.2f} {word.end:7.2f} s  {word.confidence:4.0%}  {word.text}")
+                print(f"  {word.start:7.2f} {word.end:7.2f} s  {word.confidence:4.0%}  {printable(word.text)}")
         results.append(result)
     _write_json(args.json, results)
 
@@ -170,12 +274,16 @@ def _parser() -> argparse.ArgumentParser:
 
     command(demo, "run the series end to end and print what it learnt")
 
+    sub = with_data(command(audit, "list every row of DATA that would harm training, and what is done about it"))
+    sub.add_argument("--split", help="only train, validation or test (default: all)")
+
     sub = with_data(command(train, "fine-tune a checkpoint on DATA"))
     sub.add_argument("--output-dir", metavar="DIR", required=True, help="gets the recogniser and its card")
     sub.add_argument("--checkpoint", metavar="DIR", help="start from this encoder instead of DATA's own")
     sub.add_argument("--max-steps", type=_positive, help="stop after so many steps")
     sub.add_argument("--seed", type=int, default=0)
     sub.add_argument("--resume", action="store_true", help="go on from the newest checkpoint in DIR")
+    sub.add_argument("--strict", action="store_true", help="stop where the audit finds anything")
     sub.add_argument("--push-to-hub", action="store_true", help="upload the result, under DIR's name")
 
     sub = with_data(command(evaluate, "WER and CER of a recogniser, with counts and a 95 %% interval"))
@@ -209,15 +317,14 @@ def main(argv: list[str] | None = None) -> int:
             parser.error(str(error))
     try:
         _quiet()
-        args.run(args)
+        return args.run(args) or 0
     except AsrError as error:
-        print(f"asr-helpers: {error}", file=sys.stderr)
+        print(f"asr-helpers: {printable(error)}", file=sys.stderr)
         return 143 if isinstance(error, Terminated) else 1
     except KeyboardInterrupt:
         resume = "; --resume goes on from the newest checkpoint" if args.run is train else ""
         print(f"asr-helpers: interrupted{resume}", file=sys.stderr)
         return 130
-    return 0
 
 
 def _quiet() -> None:

@@ -18,6 +18,8 @@ import soxr
 from . import AsrError
 
 Audio = dict | str | os.PathLike | bytes
+# Hz. Below, speech is not understood, and a wrong header would blow a clip up many times over when it is resampled.
+LOWEST_RATE, HIGHEST_RATE = 4_000, 384_000
 FRAME = 0.02  # s: a clip's loudness is looked at in pieces of this length
 
 
@@ -44,31 +46,67 @@ class ClipFacts:
     snr: float | None
 
 
-def _unreadable(audio: Audio, error: soundfile.LibsndfileError) -> AsrError:
+class _Bytes(io.BytesIO):
+    """A file in memory that a damaged header cannot send before its beginning: soundfile would print a traceback."""
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        return super().seek(max(offset, 0) if whence == io.SEEK_SET else offset, whence)
+
+
+def _unreadable(audio: Audio, error: Exception) -> AsrError:
     if isinstance(audio, dict):
         name = audio.get("path") or "a clip without a path"
     else:
         name = f"a clip of {len(audio)} bytes" if isinstance(audio, bytes) else audio
-    return AsrError(
-        f"{str(name)!r} is not a sound file that can be read "
-        f"({error.error_string.rstrip('.')}): use WAV, FLAC, OGG or MP3."
-    )
+    reason = "" if isinstance(error, MemoryError) else getattr(error, "error_string", str(error)).rstrip(".")
+    reason = reason or "it breaks off or is damaged"  # libsndfile has no words for a damaged FLAC
+    return AsrError(f"{str(name)!r} is not a sound file that can be read ({reason}): use WAV, FLAC, OGG or MP3.")
 
 
-def _open(audio: Audio) -> soundfile.SoundFile:
-    """Opens the sound, preferring a row's bytes to its path: on a hub the path exists nowhere here."""
+def open_sound(audio: Audio) -> soundfile.SoundFile:
+    """Opens a clip and reads its header: `frames`, `samplerate`, `channels`, `format`.
+
+    A row's bytes are preferred to its path: on a hub the path exists nowhere here.
+
+    Raises:
+        AsrError: there is no such file, or it is no sound file.
+    """
     content = audio
     if isinstance(audio, dict):
         content = audio["bytes"] if audio.get("bytes") is not None else audio.get("path")
     if content is None:
         raise AsrError("A row's audio holds neither bytes nor a path: there is no sound to read.")
     if isinstance(content, bytes):
-        content = io.BytesIO(content)
+        content = _Bytes(content)
     elif not Path(content).is_file():
         raise AsrError(f"There is no file {str(content)!r}: check the path.")
     try:
-        return soundfile.SoundFile(content)
-    except soundfile.LibsndfileError as error:
+        file = soundfile.SoundFile(content)
+    except (soundfile.LibsndfileError, TypeError) as error:  # TypeError: by its name the file has no header (.raw)
+        raise _unreadable(audio, error) from None
+    if file.frames > 2**60:  # a FLAC that was written to a pipe
+        file.close()
+        raise _unreadable(audio, ValueError("its header does not say how long it is"))
+    return file
+
+
+def read_samples(file: soundfile.SoundFile, audio: Audio = b"") -> np.ndarray:
+    """All samples of an opened clip.
+
+    Args:
+        file: from `open_sound`.
+        audio: what it was opened from, for the error's message.
+
+    Returns:
+        (num_samples, num_channels) float32.
+
+    Raises:
+        AsrError: it breaks off.
+    """
+    try:
+        return file.read(dtype="float32", always_2d=True)
+    # A header alone opens: what is cut short shows here. A damaged one may promise more than any memory holds.
+    except (soundfile.LibsndfileError, MemoryError) as error:
         raise _unreadable(audio, error) from None
 
 
@@ -79,14 +117,14 @@ def decode(audio: Audio) -> tuple[np.ndarray, int]:
         The waveform, (num_samples,) float32 in [-1, 1], and its sampling rate in Hz.
 
     Raises:
-        AsrError: there is no such file, it is no sound file, or it breaks off.
+        AsrError: there is no such file, it is no sound file, it breaks off, or a sample is no number.
     """
-    with _open(audio) as file:
-        try:
-            samples = file.read(dtype="float32", always_2d=True)  # (num_samples, num_channels)
-        except soundfile.LibsndfileError as error:  # a header alone opens: what is cut short shows here
-            raise _unreadable(audio, error) from None
-        return samples.mean(axis=1), file.samplerate
+    with open_sound(audio) as file:
+        with np.errstate(all="ignore"):
+            waveform = read_samples(file, audio).mean(axis=1)
+        if not np.isfinite(waveform).all():
+            raise _unreadable(audio, ValueError("some of its samples are NaN or infinite"))
+        return waveform, file.samplerate
 
 
 def resample(waveform: np.ndarray, sampling_rate: int, new_rate: int) -> np.ndarray:
@@ -111,13 +149,21 @@ def load(audio: Audio, sampling_rate: int) -> np.ndarray:
 
     Returns:
         (num_samples,) float32 in [-1, 1] at `sampling_rate` Hz.
+
+    Raises:
+        AsrError: as `decode`, or its own rate is none that speech is recorded at.
     """
-    return resample(*decode(audio), sampling_rate)
+    waveform, its_rate = decode(audio)
+    if not LOWEST_RATE <= its_rate <= HIGHEST_RATE:
+        raise AsrError(
+            f"A clip's header gives {its_rate} Hz, at which no speech is recorded: write the true rate there."
+        )
+    return resample(waveform, its_rate, sampling_rate)
 
 
 def duration(audio: Audio) -> float:
     """A clip's length in seconds, read from its header without decoding it."""
-    with _open(audio) as file:
+    with open_sound(audio) as file:
         return file.frames / file.samplerate
 
 
@@ -166,17 +212,30 @@ def facts(waveform: np.ndarray, sampling_rate: int) -> ClipFacts:
         seconds=len(waveform) / sampling_rate,
         sampling_rate=sampling_rate,
         level=float(10 * np.log10(mean_square)) if mean_square else -np.inf,
-        clipped=_clipped(waveform, waveform.max()) + _clipped(-waveform, -waveform.min()),
+        clipped=clipped_share(waveform),
         silence=float(silent.mean()),
         snr=snr,
     )
 
 
-def _clipped(waveform: np.ndarray, highest: float) -> float:
-    """The share of samples in rows of three or more at the highest value."""
-    if highest < 0.1:
-        return 0.0
-    at_top = np.concatenate([[False], waveform == highest, [False]])
-    edges = np.flatnonzero(at_top[1:] != at_top[:-1])
-    rows = edges[1::2] - edges[::2]
-    return float(rows[rows >= 3].sum() / len(waveform))
+def clipped_share(waveform: np.ndarray) -> float:
+    """The share of samples that stand in a row of three or more at the highest or the lowest value, as in `ClipFacts`.
+
+    >>> clipped_share(np.array([0.0, 0.5, 0.5, 0.5, 0.0, -0.2, -0.2, 0.0], dtype="float32"))
+    0.375
+    """
+    highest, lowest = waveform.max(), waveform.min()
+    share = 0.0
+    if highest >= 0.1:  # where it is small, rounding makes such rows
+        share += _in_rows(waveform == highest)
+    if lowest <= -0.1:
+        share += _in_rows(waveform == lowest)
+    return share
+
+
+def _in_rows(there: np.ndarray) -> float:
+    """The share that is True and in a row of three or more, of (num_samples,) bool."""
+    at = np.flatnonzero(there)
+    starts = np.flatnonzero(np.diff(at, prepend=-2) != 1)
+    rows = np.diff(starts, append=len(at))
+    return float(rows[rows >= 3].sum() / len(there))

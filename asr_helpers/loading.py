@@ -6,10 +6,11 @@ Conventions: a row holds at least `audio` (undecoded: `{"bytes", "path"}`) and
 """
 
 import csv
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import TYPE_CHECKING, Any
 
 from . import AsrError, audio
@@ -61,11 +62,14 @@ def _check_columns(name: str, columns: Iterable[str], sound: str = "audio") -> N
         )
 
 
-def _read_folder(folder: str) -> dict[str, "Dataset"]:
+def _read_folder(folder: str, missing_files: bool = False) -> dict[str, "Dataset"]:
     """The splits of a folder in the audiofolder form: metadata.csv beside the sounds, or above them.
 
     A folder in a sound's path names its split, as in test/clip.wav; without one it is "train". (The
     library's own audiofolder asks for torchcodec even to write down a path.)
+
+    Args:
+        missing_files: keep rows whose file is missing, for the audit to name them.
     """
     from datasets import Audio, Dataset
     from datasets.data_files import SPLIT_KEYWORDS
@@ -76,11 +80,16 @@ def _read_folder(folder: str) -> dict[str, "Dataset"]:
     if not tables:
         raise AsrError(f"{folder!r} has no metadata.csv: write one with file_name and transcription.")
     for table in tables:
+        if not table.resolve().is_relative_to(Path(folder).resolve()):
+            raise AsrError(f"{str(table)!r} leads out of {folder!r}: bring the file into the folder.")
         for number, line in _read_table(table):
             name = Path(line.pop("file_name"))
             path = table.parent / name
-            if not path.is_file():
-                raise AsrError(f"{str(table)!r}, line {number}: there is no file {str(path)!r}.")
+            where = f"{str(table)!r}, line {number}"
+            if _leaves(name, path, folder):
+                raise AsrError(f"{where}: {str(name)!r} leads out of {folder!r}: bring the file into the folder.")
+            if not missing_files and not os.path.isfile(path):  # Path.is_file raises for a name too long
+                raise AsrError(f"{where}: there is no file {str(path)!r}.")
             folders = [*table.parent.relative_to(folder).parts, *name.parent.parts]
             split = next((names[part] for part in folders if part in names), "train")
             splits.setdefault(split, []).append({"audio": str(path.absolute()), **line})
@@ -91,6 +100,16 @@ def _read_folder(folder: str) -> dict[str, "Dataset"]:
         for name in SPLITS
         if name in splits
     }
+
+
+def _leaves(name: Path, path: Path, folder: str) -> bool:
+    """Whether a metadata.csv's file_name leads out of its folder, by what it says or by what a link in it does."""
+    if name.is_absolute() or PureWindowsPath(name).anchor or ".." in PureWindowsPath(name).parts:
+        return True
+    try:
+        return not path.resolve().is_relative_to(Path(folder).resolve())
+    except (OSError, RuntimeError, ValueError):  # links in a circle, a name too long, a NUL in it
+        return True
 
 
 def _read_table(table: Path) -> Iterator[tuple[int, dict[str, str]]]:
@@ -108,6 +127,8 @@ def _read_table(table: Path) -> Iterator[tuple[int, dict[str, str]]]:
                 yield lines.line_num, line
         except UnicodeDecodeError:
             raise AsrError(f"{str(table)!r} is not written in UTF-8: save it so.") from None
+        except csv.Error as error:
+            raise AsrError(f"{str(table)!r}, line {lines.line_num}: {error}; is a quote left open?") from None
 
 
 def voice_of(path: str) -> str | None:
@@ -151,7 +172,18 @@ def split_by_voice(rows: "Dataset", held_out: Iterable[str]) -> tuple["Dataset",
     return rows.select(train), rows.select(test)
 
 
-def load_splits(source: Source) -> "DatasetDict":
+def published_splits(source: Source) -> "DatasetDict":
+    """A dataset's own splits, every row in its place, for the audit: nothing is held out, no file is looked for.
+
+    Raises:
+        AsrError: a folder's metadata.csv is missing or wrong, or names a file outside the folder.
+    """
+    from datasets import DatasetDict
+
+    return DatasetDict({"train": load_rows(source)} if source.locale else _read_folder(source.dataset, True))
+
+
+def load_splits(source: Source, missing_files: bool = False) -> "DatasetDict":
     """Train, validation and test rows.
 
     - A folder's own splits stay as they are; one without train rows is not split further.
@@ -160,8 +192,13 @@ def load_splits(source: Source) -> "DatasetDict":
 
     Validation, which chooses the best checkpoint, is a tenth of what is left where the dataset has none of its own.
 
+    Args:
+        source: from `sources.source`.
+        missing_files: keep a folder's rows whose file is missing, for the audit to set aside.
+
     Raises:
-        AsrError: a folder's metadata.csv is missing or wrong, or there are too few rows to hold some out.
+        AsrError: a folder's metadata.csv is missing or wrong, a file is missing or outside the folder, or there are
+            too few rows to hold some out.
     """
     from datasets import DatasetDict
 
@@ -172,7 +209,7 @@ def load_splits(source: Source) -> "DatasetDict":
         if held_out:
             splits["train"], splits["test"] = split_by_voice(rows, held_out)
     else:
-        splits = _read_folder(source.dataset)
+        splits = _read_folder(source.dataset, missing_files)
     if "train" not in splits:
         return DatasetDict(splits)
     found = len(splits["train"])

@@ -15,9 +15,12 @@ MEASURED = {
     "disk": ("bytes written to disk for it", "bytes", False),
     "padding": ("share of padding", "share", False),
     "eval_memory": ("memory that the evaluation of 1,000 clips adds", "bytes", False),
+    "throughput_same": ("speech trained on in a second, float32", "s/s", True),
+    "throughput_best": ("speech trained on in a second, ours at its best", "s/s", True),
+    "seconds_to_wer": ("time to a WER of 0.3 on voices never heard", "s", False),
     "wer": ("scoring 20,000 utterances", "s", False),
 }
-TASKS = ("first_batch", "padding", "eval_memory", "wer")
+TASKS = ("first_batch", "padding", "throughput_same", "throughput_best", "seconds_to_wer", "eval_memory", "wer")
 
 
 def measure(task: str, way: str, setting: tasks.Setting) -> dict[str, float]:
@@ -41,7 +44,7 @@ def main() -> None:
         task, way, setting = args.one
         print(json.dumps(getattr(tasks, task)(way, tasks.Setting(**json.loads(setting)))))
         return
-    setting = tasks.Setting(args.size, steps=20, seconds=300)
+    setting = tasks.Setting(args.size, clips=128 if args.size == "demo" else 24, seconds=300)
     results = []
     for task in args.only:
         found = {"guide": [], "ours": []}

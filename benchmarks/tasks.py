@@ -6,7 +6,7 @@ Units: s, bytes, shares of 1. `setting` names the model's size and how long a tr
 import resource
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import cycle, islice
 from pathlib import Path
 
@@ -27,12 +27,12 @@ class Setting:
 
     Attributes:
         size: "demo", the embedded checkpoint, or "base", a random model of wav2vec2-base's shape.
-        steps: optimizer steps that throughput is measured over, after two to warm up.
+        clips: how many throughput is measured over.
         seconds: how long a training may try to reach TARGET.
     """
 
     size: str
-    steps: int
+    clips: int
     seconds: float
 
 
@@ -118,3 +118,69 @@ def eval_memory(way: str, setting: Setting) -> dict[str, float]:
         before = _peak()
         trainer.evaluate()
     return {"eval_memory": _peak() - before}
+
+
+def _trainer(way: str, setting: Setting, rows, evaluation, folder: str, recipe, **arguments):
+    processor, model = _processor(), _model(setting)
+    arguments = {"eval_strategy": "no", "save_strategy": "no", "load_best_model_at_end": False} | arguments
+    if way == "guide":
+        ready = [guide.prepare(part, processor, Path(tempfile.mkdtemp(dir=folder))) for part in (rows, evaluation)]
+        return guide.trainer(model, processor, *ready, Path(folder), **arguments)
+    args = training.training_arguments(folder, recipe, **arguments)
+    return training.build_trainer(model, processor, rows, evaluation, recipe, args)
+
+
+def _throughput(way: str, setting: Setting, **arguments) -> float:
+    """Seconds of speech trained on in a second: one epoch, after two steps to warm up."""
+    rows = _rows().shuffle(seed=0).select(range(setting.clips))
+    seconds = loading.durations(rows)
+    # As much sound in a batch, padding included, as the guide's have on average.
+    batches = collation.random_batches(seconds, guide.BATCH_SIZE)
+    budget = float(np.mean([len(batch) * max(seconds[clip] for clip in batch) for batch in batches]))
+    recipe = replace(sources.source("demo").recipe, seconds_per_batch=arguments.pop("budget", budget))
+    with tempfile.TemporaryDirectory() as folder:
+        few = rows.select(range(4))
+        _trainer(way, setting, rows, few, folder, recipe, max_steps=2, **arguments).train()
+        trainer = _trainer(way, setting, rows, few, folder, recipe, num_train_epochs=1, **arguments)
+        return sum(seconds) / trainer.train().metrics["train_runtime"]
+
+
+def throughput_same(way: str, setting: Setting) -> dict[str, float]:
+    """Both in float32, with batches of as much sound, padding included."""
+    return {"throughput_same": _throughput(way, setting, bf16=False)}
+
+
+def throughput_best(way: str, setting: Setting) -> dict[str, float]:
+    """Ours in bfloat16, where the processor multiplies in it, and batches of a minute; the guide's as it is."""
+    ours = {"bf16": training.has_bf16(), "budget": 60.0}
+    return {"throughput_best": _throughput(way, setting, **(ours if way == "ours" else {"bf16": False}))}
+
+
+def seconds_to_wer(way: str, setting: Setting) -> dict[str, float]:
+    """How long until the held-out voices' WER is at most TARGET, evaluations included; the limit if it never is."""
+    from transformers import TrainerCallback
+
+    splits = loading.load_splits(sources.source("demo"))
+    recipe = sources.source("demo").recipe
+
+    class Watch(TrainerCallback):
+        wers, seconds, started = (), setting.seconds, 0.0
+
+        def on_train_begin(self, args, state, control, **kwargs):
+            self.started = time.perf_counter()
+
+        def on_evaluate(self, args, state, control, metrics, **kwargs):
+            spent = time.perf_counter() - self.started
+            self.wers = (*self.wers, metrics["eval_wer"])
+            if metrics["eval_wer"] <= TARGET:
+                self.seconds = min(self.seconds, spent)
+            control.should_training_stop = spent >= self.seconds
+
+    watch = Watch()
+    often = {"eval_strategy": "steps", "eval_steps": 15 if way == "ours" else 50}
+    length = {"max_steps": 2_000} if way == "guide" else {}
+    with tempfile.TemporaryDirectory() as folder:
+        trainer = _trainer(way, setting, splits["train"], splits["test"], folder, recipe, **often, **length)
+        trainer.add_callback(watch)
+        trainer.train()
+    return {"seconds_to_wer": watch.seconds, "best_wer": min(watch.wers)}

@@ -126,6 +126,26 @@ def test_a_flac_file_that_breaks_off_is_named(share):
         audio.decode(clip)
 
 
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_samples_that_are_no_numbers_are_refused(bad):
+    with pytest.raises(AsrError, match=r"a clip of \d+ bytes' is not .* \(some of its samples are NaN or infinite\)"):
+        audio.decode(encode([0.0, bad, 0.5], subtype="FLOAT"))
+
+
+def test_a_flac_file_that_promises_more_than_any_memory_holds_is_refused():
+    content = bytearray(encode(tone(440, RATE), format="FLAC"))
+    content[21] |= 0x0F  # STREAMINFO's number of samples: 36 bits, all 1
+    content[22:26] = b"\xff" * 4
+    with pytest.raises(AsrError, match="breaks off or is damaged"):
+        audio.decode(bytes(content))
+
+
+def test_a_file_without_a_header_is_refused(tmp_path):
+    (tmp_path / "clip.raw").write_bytes(bytes(800))
+    with pytest.raises(AsrError, match=r"clip\.raw' is not a sound file that can be read"):
+        audio.decode(tmp_path / "clip.raw")
+
+
 def test_a_wav_file_that_breaks_off_gives_what_is_there():
     content = encode(tone(440, RATE), subtype="PCM_16")
     content = content[: len(content) - 2 * 6_000]  # 6,000 samples of two bytes are missing
@@ -199,6 +219,12 @@ def test_load_decodes_downmixes_and_resamples():
     assert waveform.shape == (16_000,)
     assert waveform.dtype == np.float32
     np.testing.assert_allclose(waveform[1_600:-1_600], tone(500, 16_000, level=0.4)[1_600:-1_600], atol=1e-3)
+
+
+@pytest.mark.parametrize("rate", [1, 3_999, 384_001])
+def test_a_rate_that_no_speech_has_is_refused_before_it_is_resampled(rate):
+    with pytest.raises(AsrError, match=rf"header gives {rate} Hz, at which no speech is recorded"):
+        audio.load(encode(np.zeros(800), rate=rate), RATE)
 
 
 def test_durations_are_seconds_whatever_rate_and_channels():

@@ -3,6 +3,7 @@
 import json
 import random
 import re
+import shutil
 import sys
 from pathlib import Path
 
@@ -64,6 +65,19 @@ def test_no_variant_is_both_trained_on_and_held_out():
     trained_on = {*train_checkpoint.VARIANTS, *train_checkpoint.FLITE}
     assert not held_out & trained_on
     assert not set(train_checkpoint.DEVELOPMENT_VARIANTS) & (held_out | trained_on)
+
+
+@pytest.mark.skipif(not shutil.which("espeak-ng"), reason="espeak-ng is not installed")
+def test_a_made_up_speaker_has_a_voice_of_its_own_and_keeps_it():
+    def say(variant):
+        voice = speech.Voice("someone", "espeak-ng", "", "en-us", variant, 50, 150)
+        return speech.synthesise("my card is lost", voice)[0]
+
+    first, second = (speech.made_up_variant(random.Random(seed)) for seed in (1, 2))
+    assert speech.made_up_variant(random.Random(1)) == first != second
+    assert np.array_equal(say(first), say(first))
+    assert not np.array_equal(say(first), say(second))
+    assert not np.array_equal(say(first), say("f2"))
 
 
 def test_batches_keep_to_their_budget_and_their_shapes():

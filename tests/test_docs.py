@@ -7,6 +7,7 @@ import importlib
 import inspect
 import re
 import tomllib
+from fnmatch import fnmatch
 from pathlib import Path
 
 import nbformat
@@ -15,7 +16,7 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted(ROOT.glob("*.md")) + sorted(ROOT.glob("notebooks/*.ipynb"))
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+PROJECT, TOOL = map(tomllib.loads((ROOT / "pyproject.toml").read_text()).get, ("project", "tool"))
 
 
 def prose(page: Path) -> str:
@@ -25,9 +26,15 @@ def prose(page: Path) -> str:
     return "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
 
 
-@pytest.mark.parametrize("module", sorted(path.stem for path in ROOT.glob("asr_helpers/[a-z]*.py")))
+MODULES = sorted(
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+    for path in ROOT.glob("asr_helpers/**/*.py")
+)
+
+
+@pytest.mark.parametrize("module", MODULES)
 def test_everything_public_has_a_docstring(module):
-    module = importlib.import_module(f"asr_helpers.{module}")
+    module = importlib.import_module(module)
     assert module.__doc__
     own = [
         (name, thing)
@@ -40,6 +47,13 @@ def test_everything_public_has_a_docstring(module):
         for method_name, method in methods:
             if inspect.isfunction(method) and not method_name.startswith("_"):
                 assert inspect.getdoc(getattr(thing, method_name)), f"{name}.{method_name}"
+
+
+def test_every_package_rides_in_the_wheel():
+    patterns = TOOL["setuptools"]["packages"]["find"]["include"]
+    packages = {module.parent.relative_to(ROOT) for module in ROOT.glob("asr_helpers/**/__init__.py")}
+    for package in packages:
+        assert any(fnmatch(".".join(package.parts), pattern) for pattern in patterns), package
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

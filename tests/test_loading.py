@@ -91,15 +91,65 @@ def test_a_folder_whose_metadata_has_no_rows_is_told_so(folder):
 @pytest.mark.parametrize(("content", "says"), [
     ("file_name,transcription\nclip.wav,yes, please\n", r"line 2: more fields than columns; put a text .* in quotes"),
     ("file_name,transcription\nclip.wav,yes\nlost.wav,no\n", r"line 3: there is no file '.*lost\.wav'"),
+    (f"file_name,transcription\n{'a' * 300}.wav,yes\n", r"line 2: there is no file '.*aaa\.wav'"),
     ("name,transcription\nclip.wav,yes\n", r"no column 'file_name', only name, transcription"),
     ("", r"no column 'file_name'"),
     ("file_name,transcription\nclip.wav,caf\udce9\n", r"not written in UTF-8"),
-], ids=["comma", "lost file", "other column", "empty", "latin-1"])  # fmt: skip
+    ('file_name,transcription\nclip.wav,"yes' + " and so on" * 14_000, r"line \d: field larger .*; is a quote left"),
+], ids=["comma", "lost file", "long name", "other column", "empty", "latin-1", "open quote"])  # fmt: skip
 def test_metadata_that_would_harm_is_refused_with_its_line(tmp_path, content, says):
     soundfile.write(tmp_path / "clip.wav", np.zeros(800), 8_000)
     (tmp_path / "metadata.csv").write_bytes(content.encode("utf-8", "surrogateescape"))
     with pytest.raises(AsrError, match=says):
         loading.load_splits(source(tmp_path))
+
+
+@pytest.mark.parametrize("name", [
+    "../outside.wav", "sub/../../outside.wav", "..\\outside.wav", "C:\\outside.wav", "/etc/hostname", "link.wav",
+    "away/outside.wav", "circle.wav", "nul\0.wav",
+])  # fmt: skip
+@pytest.mark.parametrize("load", [loading.load_splits, loading.published_splits, loading.load_rows])
+def test_no_file_name_leads_out_of_the_folder(tmp_path, name, load):
+    """By what it says, or by what a link in it does."""
+    soundfile.write(tmp_path / "outside.wav", np.zeros(800), 8_000)
+    folder = tmp_path / "data"
+    (folder / "sub").mkdir(parents=True)
+    (folder / "link.wav").symlink_to(tmp_path / "outside.wav")
+    (folder / "away").symlink_to(tmp_path)
+    (folder / "circle.wav").symlink_to(folder / "circle.wav")
+    (folder / "metadata.csv").write_text(f'file_name,transcription\n"{name}",yes\n')
+    with pytest.raises(AsrError, match=r"metadata\.csv', line 2: '.*' leads out of '.*data': bring the file into"):
+        load(source(folder))
+
+
+def test_no_metadata_is_read_from_outside_the_folder(tmp_path):
+    (tmp_path / "secret.csv").write_text("file_name,transcription\nclip.wav,secret\n")
+    (tmp_path / "data").mkdir()
+    soundfile.write(tmp_path / "data" / "clip.wav", np.zeros(800), 8_000)
+    (tmp_path / "data" / "metadata.csv").symlink_to(tmp_path / "secret.csv")
+    with pytest.raises(AsrError, match=r"metadata\.csv' leads out of '.*data'"):
+        loading.load_splits(source(tmp_path / "data"))
+
+
+def test_links_within_the_folder_are_followed_and_the_folder_may_be_one(tmp_path):
+    (tmp_path / "data" / "train").mkdir(parents=True)
+    soundfile.write(tmp_path / "data" / "shared.wav", np.zeros(800), 8_000)
+    (tmp_path / "data" / "train" / "clip.wav").symlink_to("../shared.wav")
+    (tmp_path / "data" / "train" / "metadata.csv").write_text("file_name,transcription\nclip.wav,yes\n")
+    (tmp_path / "way").symlink_to(tmp_path / "data")
+    assert loading.load_rows(source(tmp_path / "way"))["transcription"][:] == ["yes"]
+
+
+def test_the_audit_gets_rows_whose_file_is_missing(tmp_path):
+    soundfile.write(tmp_path / "clip.wav", np.zeros(800), 8_000)
+    (tmp_path / "metadata.csv").write_text("file_name,transcription\nclip.wav,yes\nlost.wav,no\n")
+    assert loading.published_splits(source(tmp_path))["train"]["transcription"][:] == ["yes", "no"]
+
+
+def test_published_splits_of_the_demo_are_one(rows):
+    splits = loading.published_splits(source("demo"))
+    assert list(splits) == ["train"]
+    assert list(splits["train"]["path"]) == list(rows["path"])
 
 
 def test_metadata_as_spreadsheets_write_it(tmp_path):
