@@ -9,8 +9,9 @@ import jiwer
 import pytest
 import tiny
 
-from asr_helpers import loading
+from asr_helpers import loading, training
 from asr_helpers.__main__ import main
+from asr_helpers.checkpoints import Terminated
 from asr_helpers.sources import source
 
 
@@ -160,6 +161,15 @@ def test_training_on_a_folder_with_test_rows_only(refuses, calls, checkpoint, tm
     status, line = refuses("train", calls, "--checkpoint", checkpoint, "--output-dir", tmp_path)
     assert status == 1
     assert "has no train rows" in line
+
+
+def test_a_training_that_sigterm_stopped_exits_as_the_signal_does(refuses, tones, checkpoint, tmp_path, monkeypatch):
+    def stopped(*args, **kwargs):
+        raise Terminated("SIGTERM stopped the training after step 5 of 12.")
+
+    monkeypatch.setattr(training, "fine_tune", stopped)
+    command = ["train", tones, "--checkpoint", checkpoint, "--output-dir", tmp_path]
+    assert refuses(*command) == (143, "asr-helpers: SIGTERM stopped the training after step 5 of 12.")
 
 
 def test_resuming_without_a_checkpoint(refuses, tones, checkpoint, tmp_path):
