@@ -282,7 +282,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--checkpoint", metavar="DIR", help="start from this encoder instead of DATA's own")
     sub.add_argument("--max-steps", type=_positive, help="stop after so many steps")
     sub.add_argument("--seed", type=int, default=0)
-    sub.add_argument("--resume", action="store_true", help="go on from the newest checkpoint in DIR")
+    sub.add_argument("--resume", action="store_true", help="go on from the newest whole checkpoint in DIR")
     sub.add_argument("--strict", action="store_true", help="stop where the audit finds anything")
     sub.add_argument("--push-to-hub", action="store_true", help="upload the result, under DIR's name")
 
