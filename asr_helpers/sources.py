@@ -81,10 +81,10 @@ _DEMO = Source(
     locale="en-US",
     checkpoint=str(DEMO / "checkpoint"),
     fine_tuned=str(DEMO / "fine_tuned"),
-    recipe=Recipe(learning_rate=1e-4, head_learning_rate=1e-2, num_train_epochs=4),
+    recipe=Recipe(learning_rate=1e-4, head_learning_rate=1e-2, num_train_epochs=5),
 )
 # Recordings of one's own are further from what the demo checkpoint has heard: its encoder has more to learn.
-_OWN_RECIPE = Recipe(learning_rate=1e-3, head_learning_rate=2e-2, num_train_epochs=20)
+_OWN_RECIPE = Recipe(learning_rate=5e-4, head_learning_rate=1e-2, num_train_epochs=9)
 _HUB = Source(
     name="hub",
     dataset="PolyAI/minds14",
