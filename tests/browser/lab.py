@@ -159,6 +159,9 @@ class Notebook:
             seconds,
         )
         problems = list(problems_of(self.document()))
+        if problems and finished:  # the last messages of a cell that failed may still be on their way
+            self.page.wait_for_timeout(2_000)
+            problems = list(problems_of(self.document()))
         if not finished:
             problems.append(f"not finished after {seconds} s")
         assert not problems, f"{self.name}: " + "; ".join(problems)

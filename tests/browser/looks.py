@@ -8,12 +8,16 @@ MEDIA = """async part => {
     const flaws = [];
     const say = (what, element) => flaws.push(`${what}: ${element.outerHTML.slice(0, 150)}`);
     for (const image of part.querySelectorAll("img")) {
-        await image.decode().catch(() => say("a picture that does not show", image));
+        const late = new Promise((_, reject) => setTimeout(reject, 10000));
+        await Promise.race([image.decode(), late]).catch(() => say("a picture that does not show", image));
         if (!image.alt.trim()) say("a picture without alternative text", image);
     }
     for (const sound of part.querySelectorAll("audio")) {
         if (sound.readyState === HTMLMediaElement.HAVE_NOTHING && !sound.error) {
-            const settled = new Promise(done => { sound.onloadedmetadata = sound.onerror = done; });
+            const settled = new Promise(done => {
+                sound.onloadedmetadata = sound.onerror = done;
+                setTimeout(done, 10000);
+            });
             sound.load();
             await settled;
         }

@@ -15,8 +15,8 @@ def test_report_the_time_from_a_change_to_its_picture(notebook: Notebook, capsys
     clip, emission = notebook.view("asr-clip-view"), notebook.view("asr-emission-view")
     rows, span = clip.locator(".widget-select select"), clip.get_by_role("slider").last
     rates = [clip.get_by_role("button", name=name) for name in ("8 kHz", "4 kHz")]
-    frame, word = emission.get_by_role("slider"), emission.get_by_label("word")
-    clips = emission.get_by_label("clip")
+    frame, word = emission.get_by_role("slider"), emission.get_by_label("word", exact=True)
+    clips = emission.get_by_label("clip", exact=True)
     changes: dict[str, Callable[[int], None]] = {
         "clip: span": lambda number: span.press("ArrowLeft"),
         "clip: rate": lambda number: rates[number % 2].click(),
