@@ -26,7 +26,8 @@ import no_network  # noqa: E402, F401  tests/no_network/: this process was start
 
 matplotlib.use("agg")
 
-collect_ignore = ["tests/browser"]  # unless they are asked for: make test-browser
+# The browser tests run when they are asked for (make test-browser); the other is a script for torchrun.
+collect_ignore = ["tests/browser", "tests/two_ranks.py"]
 
 
 def pytest_unconfigure() -> None:

@@ -14,7 +14,7 @@ TIMES = 20
 def test_report_the_time_from_a_change_to_its_picture(notebook: Notebook, capsys):
     clip, emission = notebook.view("asr-clip-view"), notebook.view("asr-emission-view")
     rows, span = clip.locator(".widget-select select"), clip.get_by_role("slider").last
-    rates = [clip.get_by_role("button", name=name) for name in ("8 kHz", "4 kHz")]
+    rates = [clip.get_by_role("button", name=name) for name in ("16 kHz", "4 kHz")]  # the clip itself has 8 kHz
     frame, word = emission.get_by_role("slider"), emission.get_by_label("word", exact=True)
     clips = emission.get_by_label("clip", exact=True)
     changes: dict[str, Callable[[int], None]] = {
