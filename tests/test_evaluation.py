@@ -406,7 +406,7 @@ def test_confusions_are_all_errors_and_no_hits():
 
 
 def test_the_same_confusion_counts_twice():
-    found = confusions([align("MY CARD", "MY CAR"), align("NEW CARD", "NEW CAR NOW")])
+    found = confusions([align("MY CARD", "MY CAR"), align("NEW CARD", "NEW CAR"), align("OK", "OK NOW")])
     assert found == {AlignedWord("S", "CARD", "CAR"): 2, AlignedWord("I", "", "NOW"): 1}
 
 
