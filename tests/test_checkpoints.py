@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 import tiny
+import torch
 from transformers import TrainerCallback
 
 from asr_helpers import AsrError, checkpoints
@@ -214,6 +215,15 @@ def test_each_file_that_trainer_writes_is_guarded(undisturbed, tmp_path):
 
 
 # The default: the best checkpoint and the newest are kept, and the best is what is left
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    """As in the processes that are killed: with more threads, sums differ in their last bits."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")
