@@ -8,8 +8,10 @@ asked for: nothing is cached to disk.
 
 import unicodedata
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -179,6 +181,20 @@ def encode_text(text: str, processor: "ProcessorMixin") -> list[int]:
             "or take a checkpoint with the characters of this language."
         )
     return processor.tokenizer(written).input_ids
+
+
+def frames_needed(labels: Sequence) -> int:
+    """How many frames a CTC path through the labels has at least: one for each, and a blank between equal ones.
+
+    Args:
+        labels: ids, or the normalised text that they stand for.
+
+    >>> frames_needed([1, 2, 2, 3])
+    5
+    >>> frames_needed("CALL ME")
+    8
+    """
+    return len(labels) + sum(left == right for left, right in pairwise(labels))
 
 
 def prepare_dataset(row: dict[str, Any], processor: "ProcessorMixin") -> dict[str, Any]:

@@ -10,7 +10,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +18,7 @@ from .checkpoints import WholeCheckpoints, checkpoint_callback, newest_whole
 from .collation import DataCollatorCTCWithPadding, DurationBatches
 from .evaluation import argmax_ids, compute_metrics, plateau_warning
 from .loading import durations
-from .preprocessing import encode_text, prepare
+from .preprocessing import encode_text, frames_needed, prepare
 from .sources import Recipe, Source
 
 if TYPE_CHECKING:
@@ -143,15 +142,6 @@ def training_arguments(output_dir: str | Path, recipe: Recipe, **changes: Any) -
         "disable_tqdm": True,  # a line at each evaluation takes the bars' place
     }
     return TrainingArguments(**{**arguments, **changes})
-
-
-def frames_needed(labels: Sequence[int]) -> int:
-    """How many frames a CTC path through the labels has at least: one for each, and a blank between equal ones.
-
-    >>> frames_needed([1, 2, 2, 3])
-    5
-    """
-    return len(labels) + sum(left == right for left, right in pairwise(labels))
 
 
 def check_labels(rows: "Dataset", model: "Wav2Vec2ForCTC", processor: "ProcessorMixin") -> None:

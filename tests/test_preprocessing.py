@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import torch
 from datasets import Dataset
 
 from asr_helpers import AsrError, loading, preprocessing
@@ -290,3 +291,13 @@ def test_a_text_of_nothing_but_lost_characters_has_no_labels(processor):
     assert preprocessing.encode_text("Hello", processor) == processor.tokenizer("HELLO").input_ids
     with pytest.raises(AsrError, match="'404' has no character"):
         preprocessing.encode_text("404", processor)
+
+
+@pytest.mark.parametrize(("labels", "frames"), [([], 0), ([7], 1), ([7, 8, 7], 3), ([7, 7], 3), ([7, 7, 7, 8, 8], 8)])
+def test_equal_labels_need_a_blank_between_them(labels, frames):
+    assert preprocessing.frames_needed(labels) == frames
+    if labels:  # a path of so many frames exists, of one fewer none does
+        for number, finite in ((frames, True), (frames - 1, False)):
+            emission = torch.zeros(max(number, 1), 1, 32).log_softmax(-1)
+            loss = torch.nn.functional.ctc_loss(emission, torch.tensor([labels]), [number], [len(labels)])
+            assert bool(torch.isfinite(loss)) == finite

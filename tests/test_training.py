@@ -343,16 +343,6 @@ def test_a_loss_that_is_not_a_number_stops_the_run_and_names_the_rows(checkpoint
     assert f"the training rows {', '.join(map(str, spoilt[0]))}: remove those" in str(caught.value)
 
 
-@pytest.mark.parametrize(("labels", "frames"), [([], 0), ([7], 1), ([7, 8, 7], 3), ([7, 7], 3), ([7, 7, 7, 8, 8], 8)])
-def test_equal_labels_need_a_blank_between_them(labels, frames):
-    assert training.frames_needed(labels) == frames
-    if labels:  # a path of so many frames exists, of one fewer none does
-        for number, finite in ((frames, True), (frames - 1, False)):
-            emission = torch.zeros(max(number, 1), 1, 32).log_softmax(-1)
-            loss = torch.nn.functional.ctc_loss(emission, torch.tensor([labels]), [number], [len(labels)])
-            assert bool(torch.isfinite(loss)) == finite
-
-
 def test_labels_longer_than_the_frames_are_found_before_training(tune, tmp_path, monkeypatch):
     # 0.05 s are 2 frames: room for NO, but not for YES, nor for a letter said twice.
     rows = tiny.rows(8, 0.05)

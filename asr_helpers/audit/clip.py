@@ -7,7 +7,6 @@ header is read first; its samples are decoded once, and not at all where the hea
 import hashlib
 import os
 import re
-from itertools import pairwise
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -15,6 +14,7 @@ import numpy as np
 import soundfile
 
 from .. import AsrError, audio
+from ..preprocessing import frames_needed
 from .reasons import Model, Row
 
 # s: a decoded length this much under the declared one is a loss; encoders' padding is shorter than that.
@@ -226,7 +226,7 @@ def _examine_samples(row: Row, samples: np.ndarray, model: Model) -> None:
         found["too-short"] = f"It lasts {row.seconds:.3f} s: too short for one frame of the model."
     elif frames < MASKED_SPAN:
         found["shorter-than-mask"] = f"It lasts {row.seconds:.3f} s, {frames} frames: a masked span is {MASKED_SPAN}."
-    elif row.text and (needed := _needed_frames(row.text)) > frames:
+    elif row.text and (needed := frames_needed(row.text)) > frames:
         found["labels-exceed-frames"] = (
             f"Its transcript needs {needed} frames and the clip gives {frames}: the text is another clip's, "
             "or the clip is cut."
@@ -266,8 +266,3 @@ def _is_narrow(waveform: np.ndarray, sampling_rate: int, model_rate: int) -> boo
     nyquist = model_rate / sampling_rate * WINDOW / 2  # the model's, in bins
     low, high = power[:, 2 : int(0.45 * nyquist)], power[:, int(0.6 * nyquist) : int(0.95 * nyquist)]
     return _decibels(high.mean(axis=1).max()) - _decibels(low.mean(axis=1).max()) < EMPTY_BAND
-
-
-def _needed_frames(text: str) -> int:
-    """CTC writes a label in one frame, and a label twice in a row with a blank between."""
-    return len(text) + sum(one == following for one, following in pairwise(text))
