@@ -203,7 +203,9 @@ def test_emission(notebook: Notebook, screenshot):
         view.get_by_label("word", exact=True),
         slider(view, "frame"),
     )
+    first = picture(view)
     clip.select_option(index=1)
+    expect(view.get_by_role("img")).not_to_have_attribute("alt", first)
     expect(view.get_by_text(re.compile("^Frame 0 says"))).to_be_visible()
     frames, text = see(view, r"in each of (\d+) frames\. Read from it: (.*)\. Marked: 0\.00 to").groups()
     assert options(word)[0] == "the whole clip"
