@@ -11,6 +11,7 @@ from ..loading import describe
 from ..plots import SKY, VERMILION, plot_emission
 from .kit import (
     FULL,
+    INK,
     LINE,
     PALE,
     WIDE,
@@ -138,7 +139,7 @@ def collapse_strip(
                 content = text(names.get(tokens[path[one]], tokens[path[one]]))
             style = f"width:28px;text-align:center;border:1px solid {LINE};font-family:monospace"
             if members is None:
-                style = f"width:28px;text-align:center;color:{PALE};font-size:75%"
+                style = f"width:28px;text-align:center;color:{INK if one == now else PALE};font-size:75%"
             if one == now:
                 style += f";background:{SKY}66;border:2px solid {VERMILION};font-weight:bold"
             cells.append(f'<td style="{style}">{content}</td>')

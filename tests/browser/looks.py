@@ -42,6 +42,41 @@ LAYOUT = """view => {
     return flaws;
 }"""
 
+# Of every text: the contrast between its colour and what lies behind it, as WCAG 2 reckons it.
+CONTRAST = """([view, least]) => {
+    const rgba = colour => {
+        const [r, g, b, a = 1] = colour.match(/[\\d.]+/g).map(Number);
+        const scale = colour.startsWith("color(") ? 255 : 1;
+        return [r * scale, g * scale, b * scale, a];
+    };
+    const over = (top, under) => [0, 1, 2].map(i => top[i] * top[3] + under[i] * (1 - top[3]));
+    const behind = element => {
+        const layers = [];
+        for (let one = element; one; one = one.parentElement) {
+            const layer = rgba(getComputedStyle(one).backgroundColor);
+            layers.push(layer);
+            if (layer[3] === 1) break;
+        }
+        return layers.reduceRight((under, layer) => over(layer, under), [255, 255, 255]);
+    };
+    const luminance = colour => {
+        const [r, g, b] = colour.map(c => (c /= 255) <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+    };
+    const flaws = [];
+    const texts = document.createTreeWalker(view, NodeFilter.SHOW_TEXT);
+    while (texts.nextNode()) {
+        const element = texts.currentNode.parentElement;
+        if (!texts.currentNode.data.trim() || element.closest("option, :disabled")) continue;
+        if (!element.checkVisibility()) continue;
+        const back = behind(element);
+        const both = [luminance(back), luminance(over(rgba(getComputedStyle(element).color), back))];
+        const ratio = (Math.max(...both) + 0.05) / (Math.min(...both) + 0.05);
+        if (ratio < least) flaws.push(`contrast ${ratio.toFixed(1)}: ${texts.currentNode.data.trim().slice(0, 80)}`);
+    }
+    return flaws;
+}"""
+
 # From the event's own time stamp to the second animation frame after the new picture is decoded: by then it is drawn.
 WATCH = """view => {
     let started = null;
@@ -76,6 +111,11 @@ def broken_media(part: Locator) -> list[str]:
 def flaws(view: Locator) -> list[str]:
     """What is wrong with a view at a glance: broken media, text cut off, a table to scroll sideways, an error."""
     return broken_media(view) + view.evaluate(LAYOUT)
+
+
+def faint_texts(view: Locator, least: float = 4.5) -> list[str]:
+    """The texts that stand out too little from what lies behind them; 4.5 is what WCAG 2 asks of body text."""
+    return view.evaluate(f"view => ({CONTRAST})([view, {least}])")
 
 
 def milliseconds_to_picture(view: Locator, change: Callable[[], None]) -> float:

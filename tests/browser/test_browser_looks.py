@@ -6,7 +6,7 @@ import io
 import numpy as np
 import pytest
 import soundfile
-from looks import flaws, milliseconds_to_picture
+from looks import faint_texts, flaws, milliseconds_to_picture
 
 DOT = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"
 OTHER_DOT = "data:image/gif;base64,R0lGODlhAQABAPAAAP8AAP///yH5BAAAAAAALAAAAAABAAEAAAICRAEAOw=="
@@ -51,6 +51,19 @@ def test_nothing_is_said_of_a_view_that_looks_right(page):
         "<div style='overflow: hidden'>short</div></div>"
     )
     assert flaws(page.locator("#view")) == []
+
+
+@pytest.mark.parametrize(
+    ("colours", "faint"),
+    [
+        ("color: #767676", False), ("color: #777777", True), ("color: #eee; background: #111", False),
+        ("color: #111; background: #222", True), ("color: rgb(0 0 0 / 30%)", True),
+        ("color: white; background: rgb(0 0 0 / 40%)", True), ("color: white; display: none", False),
+    ],
+)  # fmt: skip
+def test_a_text_that_is_hard_to_read_is_seen(page, colours, faint):
+    page.set_content(f"<body style='background: white'><div id=view><p style='{colours}'>words</p></div>")
+    assert bool(faint_texts(page.locator("#view"))) == faint
 
 
 def test_the_time_to_a_picture_is_from_the_event_to_the_last_byte_drawn(page):
