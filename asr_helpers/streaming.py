@@ -44,11 +44,11 @@ def stream_splits(source: Source) -> tuple["IterableDataset", "Dataset"]:
                 # Without streaming, all splits would be written to the disk for one.
                 rows = load_dataset(
                     source.dataset, name=source.locale, revision=source.dataset_revision, split=split, streaming=True
-                )
+                ).select_columns(["audio", "transcription"])
             except (ValueError, OSError) as error:
-                raise _no_rows(source, split) from error
-            # Without the cast, touching a row needs torchcodec and FFmpeg.
-            splits.append(rows.select_columns(["audio", "transcription"]).cast_column("audio", Audio(decode=False)))
+                raise _no_rows(source, split, f" ({str(error).splitlines()[0].rstrip('.')})") from error
+            # Without this, touching a row needs torchcodec and FFmpeg.
+            splits.append(rows.cast_column("audio", Audio(decode=False)))
         return splits[0], Dataset.from_list(list(splits[1]))
     tables = sorted(Path(source.dataset).rglob("metadata.csv"))
     validation = list(_rows_of(tables, source.dataset, "validation"))
@@ -62,9 +62,9 @@ def stream_splits(source: Source) -> tuple["IterableDataset", "Dataset"]:
     return IterableDataset.from_generator(_rows_of, gen_kwargs=kwargs), Dataset.from_list(validation)
 
 
-def _no_rows(source: Source, split: str) -> AsrError:
+def _no_rows(source: Source, split: str, reason: str = "") -> AsrError:
     return AsrError(
-        f"{source.dataset!r} has no {split} rows of its own: a stream is not split, so bring a folder with "
+        f"{source.dataset!r} has no {split} rows of its own{reason}: a stream is not split, so bring a folder with "
         "train and validation."
     )
 

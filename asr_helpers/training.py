@@ -441,10 +441,11 @@ def fine_tune(
     >>> demo = sources.source("demo")
     >>> rows = loading.load_splits(demo)
     >>> few, fewer = rows["train"].select(range(8)), rows["validation"].select(range(2))
+    >>> processor = preprocessing.load_processor(demo.checkpoint)
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     fine_tune(demo, few, fewer, preprocessing.load_processor(demo.checkpoint), folder, max_steps=1).wer_after
+    ...     fine_tune(demo, few, fewer, processor, folder, max_steps=1).wer_after > 0.5
     step 1 of 1: loss ...
-    1.0
+    True
     """
     from datasets import Dataset
 

@@ -108,7 +108,7 @@ def eval_memory(way: str, setting: Setting) -> dict[str, float]:
     """What the evaluation of 1,000 clips adds to the process's peak memory, beyond that of a few clips."""
     rows, processor, model = _rows(), _processor(), _model(setting)
     many = rows.select(list(islice(cycle(range(len(rows))), EVALUATED)))
-    longest = int(np.argmax(loading.durations(rows)))
+    longest = int(np.argmax(loading.durations(many)))
     with tempfile.TemporaryDirectory() as folder:
         if way == "guide":
             ready = guide.prepare(many, processor, Path(folder))
