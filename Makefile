@@ -6,6 +6,7 @@
 #   make test-browser the notebooks and their views in JupyterLab, in a real browser
 #   make soak         the audit over 50,000 damaged files: no crash, no hang
 #   make soak-training  30 kills, each resumed, and batches for 10 million clips: what make test does in short
+#   make bench        the guide's way and ours side by side: some minutes to an hour; BENCH_ARGS="--only padding" chooses
 #   make setup        only the first two steps
 #   make lint         ruff and the notebooks' house rules
 #   make notebooks    run the notebooks again and write their outputs; NAMES="05 06" chooses
@@ -14,8 +15,9 @@ PYTHON ?= python3
 # What pytest runs; empty means everything. For example: make test PYTEST_ARGS="tests/test_audio.py -k rate"
 PYTEST_ARGS ?=
 NAMES ?=
+BENCH_ARGS ?=
 
-.PHONY: setup demo lab test test-colab test-browser soak soak-training lint notebooks
+.PHONY: setup demo lab test test-colab test-browser soak soak-training bench lint notebooks
 .DEFAULT_GOAL := setup
 
 TOO_OLD = Python 3.11 or newer is needed, and $(PYTHON) is older. Name another: make PYTHON=python3.11
@@ -48,6 +50,9 @@ soak-training: setup
 
 soak: setup
 	ASR_SOAK=50000 .venv/bin/python -m pytest -s tests/test_audit.py -k mutated $(PYTEST_ARGS)
+
+bench: setup
+	.venv/bin/python -m benchmarks $(BENCH_ARGS)
 
 notebooks: setup
 	.venv/bin/python tools/notebooks.py execute $(NAMES)

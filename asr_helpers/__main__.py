@@ -10,6 +10,7 @@ import os
 import sys
 import time
 from collections import Counter
+from contextlib import nullcontext, redirect_stderr
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,8 +27,18 @@ if TYPE_CHECKING:
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
 
 
+def _is_first() -> bool:
+    """Of the processes that torchrun or accelerate started, one prints and writes."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def _say(line: str) -> None:
+    if _is_first():
+        print(line, flush=True)
+
+
 def _write_json(path: str | Path | None, result: Any) -> None:
-    if path:
+    if path and _is_first():
         _write(Path(path), json.dumps(result, indent=1, ensure_ascii=False) + "\n")
 
 
@@ -91,7 +102,9 @@ def _audit(splits: "DatasetDict", processor: "ProcessorMixin") -> "dict[str, Aud
 
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     here = int(os.environ.get("LOCAL_WORLD_SIZE", 1))  # under torchrun, so many of us do the same on this machine
-    return audit_splits(splits, processor, processes=max(cores // here, 1))
+    # The progress that it shows is the same in all of them.
+    with open(os.devnull, "w") as nowhere, nullcontext() if _is_first() else redirect_stderr(nowhere):
+        return audit_splits(splits, processor, processes=max(cores // here, 1))
 
 
 def _totals(audits: "dict[str, Audit]") -> dict[str, dict[str, float]]:
@@ -116,15 +129,15 @@ def _set_aside(splits: "DatasetDict", processor: "ProcessorMixin", output_dir: s
         splits[name] = kept
         lines += [{"split": name, **row} for row in aside]
     file = Path(output_dir) / "set_aside.jsonl"
-    if int(os.environ.get("RANK", 0)) == 0:  # of several processes one writes
+    if _is_first():
         if file.is_file():
             file.unlink()  # an earlier run's
         if lines:
             _write(file, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
     if found:
-        print(f"the audit found {reasons}")
+        _say(f"the audit found {reasons}")
     if lines:
-        print(f"{len(lines)} rows are set aside: {printable(file)} names them")
+        _say(f"{len(lines)} rows are set aside: {printable(file)} names them")
     return splits
 
 
@@ -134,22 +147,29 @@ def train(args: argparse.Namespace) -> None:
 
     from . import loading, training
     from .preprocessing import load_processor
+    from .streaming import stream_splits
 
     source = args.source
     if args.checkpoint:
         source = replace(source, checkpoint=args.checkpoint)
     processor = load_processor(source.checkpoint)
-    splits = loading.load_splits(source, missing_files=True)
-    if "train" not in splits:
-        raise AsrError(f"{args.data!r} has no train rows, only {', '.join(splits)}: name their folder 'train'.")
-    splits = _set_aside(splits, processor, args.output_dir, args.strict)
-    print(f"{len(splits['train'])} clips to train on, {len(splits['validation'])} to choose the best checkpoint by")
+    if args.streaming:
+        rows, validation = stream_splits(source)
+        found = "a stream of clips"
+    else:
+        splits = loading.load_splits(source, missing_files=True)
+        if "train" not in splits:
+            raise AsrError(f"{args.data!r} has no train rows, only {', '.join(splits)}: name their folder 'train'.")
+        splits = _set_aside(splits, processor, args.output_dir, args.strict)
+        rows, validation = splits["train"], splits["validation"]
+        found = f"{len(rows)} clips"
+    _say(f"{found} to train on, {len(validation)} to choose the best checkpoint by")
     changes = {"max_steps": args.max_steps} if args.max_steps else {}
     result = training.fine_tune(
-        source, splits["train"], splits["validation"], processor, args.output_dir,
+        source, rows, validation, processor, args.output_dir,
         seed=args.seed, resume=args.resume, push_to_hub=args.push_to_hub, **changes,
     )  # fmt: skip
-    print(
+    _say(
         f"validation WER {result.wer_before:.3f} before, {result.wer_after:.3f} after {result.seconds:.0f} s; "
         f"the recogniser is in {result.output_dir}"
     )
@@ -281,6 +301,11 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--output-dir", metavar="DIR", required=True, help="gets the recogniser and its card")
     sub.add_argument("--checkpoint", metavar="DIR", help="start from this encoder instead of DATA's own")
     sub.add_argument("--max-steps", type=_positive, help="stop after so many steps")
+    sub.add_argument(
+        "--streaming", action="store_true",
+        help="never hold more than some rows: for a folder larger than memory, or Parquet files; needs --max-steps, a "
+        "train and a validation folder, and no audit: rows that would harm the training are named and left out as met",
+    )  # fmt: skip
     sub.add_argument("--seed", type=int, default=0)
     sub.add_argument("--resume", action="store_true", help="go on from the newest whole checkpoint in DIR")
     sub.add_argument("--strict", action="store_true", help="stop where the audit finds anything")
@@ -308,6 +333,11 @@ def main(argv: list[str] | None = None) -> int:
     """Runs a command; returns the exit status."""
     parser = _parser()
     args = parser.parse_args(argv)
+    if getattr(args, "streaming", False):
+        if not args.max_steps:
+            parser.error("--streaming has no end of its own: say when to stop with --max-steps")
+        if args.strict:
+            parser.error("--strict needs an audit of all rows, which --streaming does not wait for: leave one out")
     if hasattr(args, "data"):
         from .sources import source
 
@@ -318,9 +348,13 @@ def main(argv: list[str] | None = None) -> int:
     try:
         _quiet()
         return args.run(args) or 0
+    except Terminated as error:  # in every process
+        if _is_first():
+            print(f"asr-helpers: {printable(error)}", file=sys.stderr)
+        return 143
     except AsrError as error:
         print(f"asr-helpers: {printable(error)}", file=sys.stderr)
-        return 143 if isinstance(error, Terminated) else 1
+        return 1
     except KeyboardInterrupt:
         resume = "; --resume goes on from the newest checkpoint" if args.run is train else ""
         print(f"asr-helpers: interrupted{resume}", file=sys.stderr)

@@ -8,6 +8,7 @@ the loss passes over.
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -139,8 +140,7 @@ class DurationBatches:
         rank: int = 0,
         world_size: int = 1,
     ):
-        if len(lengths) < world_size:
-            raise AsrError(f"{len(lengths)} clips are too few for {world_size} ranks: start fewer.")
+        _check_ranks(len(lengths), world_size)
         self.lengths = np.asarray(lengths, dtype=np.float64)
         self.jitter, self.shuffle, self.seed, self.rank, self.world_size = jitter, shuffle, seed, rank, world_size
         self.epoch = 0
@@ -175,6 +175,59 @@ class DurationBatches:
         if self.shuffle:
             generator.shuffle(groups)
         return order, groups
+
+
+class RandomBatches:
+    """Batches of so many clips in random order: a batch sampler for `torch.utils.data.DataLoader`.
+
+    On one rank the order is that of torch's `RandomSampler` with a generator of `seed` plus the epoch, and so
+    `Trainer`'s own. On several, each rank has as many batches and every clip is in one of them: where the last clips
+    are too few for all ranks, they are spread over the last two batches. (accelerate would repeat clips instead.)
+
+    Args:
+        clips: how many there are.
+        batch_size: of them in a batch of one rank; the last one or two may have fewer, or 2 where it is 1.
+        seed: of the order, together with the epoch.
+        rank: which of the ranks' batches these are.
+        world_size: how many ranks there are.
+
+    Attributes:
+        epoch: the one that is iterated next; `set_epoch` changes it.
+
+    Raises:
+        AsrError: there are fewer clips than ranks.
+
+    >>> [[len(batch) for batch in RandomBatches(13, 2, rank=rank, world_size=2)] for rank in range(2)]
+    [[2, 2, 2, 1], [2, 2, 1, 1]]
+    """
+
+    def __init__(self, clips: int, batch_size: int, *, seed: int = 0, rank: int = 0, world_size: int = 1):
+        _check_ranks(clips, world_size)
+        self.seed, self.rank, self.world_size, self.epoch = seed, rank, world_size, 0
+        self.cuts = [*range(0, clips, batch_size * world_size), clips]
+        if self.cuts[-1] - self.cuts[-2] < world_size and len(self.cuts) > 2:
+            left = clips - self.cuts[-3]  # for all ranks' last two batches; for one, where some would have none
+            self.cuts[-2:-1] = [clips - left // 2] if left >= 2 * world_size else []
+
+    def set_epoch(self, epoch: int) -> None:
+        """Which epoch's batches come next."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return len(self.cuts) - 1
+
+    def __iter__(self) -> Iterator[list[int]]:
+        import torch
+
+        generator = torch.Generator().manual_seed(self.seed + self.epoch)
+        order = torch.randperm(self.cuts[-1], generator=generator).tolist()
+        for start, stop in pairwise(self.cuts):
+            yield order[start + self.rank : stop : self.world_size]
+
+
+def _check_ranks(clips: int, world_size: int) -> None:
+    if clips < world_size:
+        raise AsrError(f"{clips} clips are too few for {world_size} ranks: start fewer.")
 
 
 def _cuts(lengths: np.ndarray, budget: float, world_size: int) -> list[int]:

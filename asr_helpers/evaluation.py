@@ -9,7 +9,7 @@ and alignment are jiwer's.
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -137,7 +137,7 @@ def sum_counts(counts: Iterable[ErrorCounts]) -> ErrorCounts:
     >>> sum_counts([ErrorCounts(3, 1, 0, 0), ErrorCounts(2, 0, 0, 1)])
     ErrorCounts(hits=5, substitutions=1, deletions=0, insertions=1)
     """
-    return ErrorCounts(*map(sum, zip(*map(astuple, counts), strict=True)))
+    return ErrorCounts(*map(sum, zip(*(vars(one).values() for one in counts), strict=True)))
 
 
 def score(references: Sequence[str], hypotheses: Sequence[str], seed: int = 0) -> Scores:
@@ -158,8 +158,11 @@ def score(references: Sequence[str], hypotheses: Sequence[str], seed: int = 0) -
     counts = count_errors(references, hypotheses)
     errors = np.array([count.errors for count in counts])
     lengths = np.array([count.hits + count.substitutions + count.deletions for count in counts])
-    drawn = np.random.default_rng(seed).integers(0, len(counts), (RESAMPLES, len(counts)))
-    rates = errors[drawn].sum(axis=1) / lengths[drawn].sum(axis=1)
+    generator = np.random.default_rng(seed)
+    rates = []
+    for _ in range(RESAMPLES):  # one at a time: all of them together would not fit the memory for many utterances
+        drawn = generator.integers(0, len(counts), len(counts))
+        rates.append(errors[drawn].sum() / lengths[drawn].sum())
     total = sum_counts(counts)
     return Scores(
         wer=total.rate,

@@ -72,13 +72,27 @@ def _read_folder(folder: str, missing_files: bool = False) -> dict[str, "Dataset
         missing_files: keep rows whose file is missing, for the audit to name them.
     """
     from datasets import Audio, Dataset
-    from datasets.data_files import SPLIT_KEYWORDS
 
-    names = {word: str(split) for split, words in SPLIT_KEYWORDS.items() for word in words}
     splits: dict[str, list[dict[str, str]]] = {}
     tables = sorted(Path(folder).rglob("metadata.csv"))
     if not tables:
         raise AsrError(f"{folder!r} has no metadata.csv: write one with file_name and transcription.")
+    for split, row in folder_rows(tables, folder, missing_files):
+        splits.setdefault(split, []).append(row)
+    if not splits:
+        raise AsrError(f"{str(tables[0])!r} has no rows: write one for each sound.")
+    return {
+        name: Dataset.from_list(splits[name]).cast_column("audio", Audio(decode=False))
+        for name in SPLITS
+        if name in splits
+    }
+
+
+def folder_rows(tables: Iterable[Path], folder: str, missing_files: bool = False) -> Iterator[tuple[str, dict]]:
+    """The lines of a folder's metadata.csv files, one at a time, each with its split; `audio` is a path."""
+    from datasets.data_files import SPLIT_KEYWORDS
+
+    names = {word: str(split) for split, words in SPLIT_KEYWORDS.items() for word in words}
     for table in tables:
         if not table.resolve().is_relative_to(Path(folder).resolve()):
             raise AsrError(f"{str(table)!r} leads out of {folder!r}: bring the file into the folder.")
@@ -92,14 +106,7 @@ def _read_folder(folder: str, missing_files: bool = False) -> dict[str, "Dataset
                 raise AsrError(f"{where}: there is no file {str(path)!r}.")
             folders = [*table.parent.relative_to(folder).parts, *name.parent.parts]
             split = next((names[part] for part in folders if part in names), "train")
-            splits.setdefault(split, []).append({"audio": str(path.absolute()), **line})
-    if not splits:
-        raise AsrError(f"{str(tables[0])!r} has no rows: write one for each sound.")
-    return {
-        name: Dataset.from_list(splits[name]).cast_column("audio", Audio(decode=False))
-        for name in SPLITS
-        if name in splits
-    }
+            yield split, {"audio": str(path.absolute()), **line}
 
 
 def _leaves(name: Path, path: Path, folder: str) -> bool:

@@ -13,16 +13,17 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import AsrError
+from . import AsrError, audio
 from .checkpoints import WholeCheckpoints, checkpoint_callback, newest_whole
-from .collation import DataCollatorCTCWithPadding, DurationBatches
+from .collation import DataCollatorCTCWithPadding, DurationBatches, RandomBatches
 from .evaluation import argmax_ids, compute_metrics, plateau_warning
 from .loading import durations
 from .preprocessing import encode_text, frames_needed, prepare
 from .sources import Recipe, Source
+from .streaming import PreparedRows, StreamedBatches
 
 if TYPE_CHECKING:
-    from datasets import Dataset
+    from datasets import Dataset, IterableDataset
     from transformers import ProcessorMixin, Trainer, TrainerCallback, TrainingArguments, Wav2Vec2ForCTC
 
 # Samples. Batches padded to multiples of 32 frames have shapes that recur: on a CPU they run faster.
@@ -152,11 +153,8 @@ def check_labels(rows: "Dataset", model: "Wav2Vec2ForCTC", processor: "Processor
     Raises:
         AsrError: a row has fewer frames than its labels need, or no character of the vocabulary.
     """
-    import torch
-
     seconds = durations(rows)
-    samples = torch.tensor(seconds, dtype=torch.float64).mul(processor.feature_extractor.sampling_rate).round().long()
-    frames = model._get_feat_extract_output_lengths(samples).tolist()
+    frames = count_frames(seconds, model, processor)
     needed = [frames_needed(encode_text(text, processor)) for text in rows["transcription"]]
     short = [row for row in range(len(frames)) if frames[row] < needed[row]]
     if short:
@@ -165,6 +163,31 @@ def check_labels(rows: "Dataset", model: "Wav2Vec2ForCTC", processor: "Processor
             f"Training row {row}, {rows[row]['transcription']!r} in {seconds[row]:.2f} s, has {frames[row]} frames and "
             f"its labels need {needed[row]}; {len(short)} of {len(frames)} rows are like it: correct or remove them."
         )
+
+
+def count_frames(seconds: Sequence[float], model: "Wav2Vec2ForCTC", processor: "ProcessorMixin") -> list[int]:
+    """How many frames a model makes of clips of these lengths, s."""
+    import torch
+
+    samples = torch.tensor(seconds, dtype=torch.float64).mul(processor.feature_extractor.sampling_rate).round().long()
+    return model._get_feat_extract_output_lengths(samples).tolist()
+
+
+def check_row(row: dict[str, Any], model: "Wav2Vec2ForCTC", processor: "ProcessorMixin") -> float:
+    """Makes sure, as `check_labels` does, that one row can be trained on; returns its clip's length, s.
+
+    Raises:
+        AsrError: its sound cannot be read, its text has no character of the vocabulary, or it has too few frames.
+    """
+    seconds = audio.duration(row["audio"])
+    needed = frames_needed(encode_text(row["transcription"], processor))
+    (frames,) = count_frames([seconds], model, processor)
+    if frames < needed:
+        raise AsrError(
+            f"{row['transcription']!r} in {seconds:.2f} s has {frames} frames and its labels need {needed}: "
+            "correct or remove it."
+        )
+    return seconds
 
 
 class NumberedRows:
@@ -187,13 +210,15 @@ def _collate(examples: list[dict[str, Any]], collator: DataCollatorCTCWithPaddin
     batch = collator(examples)
     if "row" in examples[0]:
         batch["rows"] = [example["row"] for example in examples]
+    if "position" in examples[0]:  # the same for all
+        batch["position"] = examples[0]["position"]
     return batch
 
 
 def build_trainer(
     model: "Wav2Vec2ForCTC",
     processor: "ProcessorMixin",
-    train: "Dataset",
+    train: "Dataset | IterableDataset",
     validation: "Dataset",
     recipe: Recipe,
     args: "TrainingArguments",
@@ -202,29 +227,51 @@ def build_trainer(
     """A `Trainer` over prepared rows, with the recipe's rates and batches, that prints a line at each evaluation.
 
     It stops at a loss that is not finite, and its checkpoints are whole or not there (`asr_helpers.checkpoints`).
+    Every rank trains on as many batches, and each row is in one of them in an epoch. That holds for the recipe's
+    batches; a `train_sampling_strategy` other than "random" takes the library's own, which repeat rows to fill the
+    ranks' last batches, and which no resumed training meets again in the same order. "group_by_length" sorts by the
+    lengths in the clips' headers.
 
     Args:
-        train, validation: rows as they were loaded; `preprocessing.prepare` is applied here.
+        train: rows as they were loaded, or a stream of them (`asr_helpers.streaming`), which needs `args.max_steps`.
+        validation: rows as they were loaded. `preprocessing.prepare` is applied here.
         callbacks: what else watches the training, such as `widgets.training_view()`.
+
+    Raises:
+        AsrError: there are fewer rows than ranks, or a stream without `max_steps`.
     """
     import torch
+    from datasets import Dataset
     from transformers.trainer_callback import PrinterCallback
 
     if recipe.freeze_feature_encoder:
         model.freeze_feature_encoder()
-    batches = None
-    if recipe.seconds_per_batch:
-        batches = DurationBatches(
-            durations(train), recipe.seconds_per_batch,
-            seed=args.seed, rank=args.process_index, world_size=args.world_size,
+    seed = args.seed if args.data_seed is None else args.data_seed
+    place = {"seed": seed, "rank": args.process_index, "world_size": args.world_size}
+    lengths = batches = None
+    if not isinstance(train, Dataset):
+        if args.max_steps < 1:
+            raise AsrError("A stream has no end: say when to stop with max_steps.")
+        batches = StreamedBatches(
+            train, args.max_steps * args.gradient_accumulation_steps,
+            partial(check_row, model=model, processor=processor),
+            budget=recipe.seconds_per_batch, batch_size=args.train_batch_size, **place,
         )  # fmt: skip
+    elif args.train_sampling_strategy != "random":
+        lengths = Dataset.from_dict({args.length_column_name: durations(train)})
+    elif recipe.seconds_per_batch:
+        batches = DurationBatches(durations(train), recipe.seconds_per_batch, **place)
+    else:
+        batches = RandomBatches(len(train), args.train_batch_size, **place)
     # Rounding up would pad clips of like length more than their differences do.
-    collator = DataCollatorCTCWithPadding(processor, None if batches else PAD_TO_MULTIPLE_OF)
-    trainer = _trainer_class(recipe.head_only_steps, batches)(
+    alike = isinstance(batches, DurationBatches | StreamedBatches)
+    collator = DataCollatorCTCWithPadding(processor, None if alike else PAD_TO_MULTIPLE_OF)
+    streamed = isinstance(batches, StreamedBatches)
+    trainer = _trainer_class(recipe.head_only_steps, batches, lengths)(
         model=model,
         args=args,
         data_collator=partial(_collate, collator=collator),
-        train_dataset=NumberedRows(prepare(train, processor)),
+        train_dataset=PreparedRows(processor) if streamed else NumberedRows(prepare(train, processor)),
         eval_dataset=prepare(validation, processor),
         processing_class=processor,
         compute_metrics=partial(compute_metrics, processor=processor),
@@ -237,18 +284,42 @@ def build_trainer(
     return trainer
 
 
-def _trainer_class(head_only_steps: float, batches: DurationBatches | None):
-    """A `Trainer` whose encoder stands still for so many steps, a share of all where it is below 1."""
+def _trainer_class(
+    head_only_steps: float, batches: DurationBatches | RandomBatches | StreamedBatches | None, lengths: "Dataset | None"
+):
+    """A `Trainer` whose encoder stands still for so many steps, a share of all where it is below 1.
+
+    Without batches it makes its own, from the column of lengths.
+    """
     import torch
     from torch.optim.lr_scheduler import LambdaLR
     from transformers import Trainer
 
+    streamed = isinstance(batches, StreamedBatches)
+
     class HeadFirstTrainer(WholeCheckpoints, Trainer):
-        def train(self, *args, **kwargs):
+        def train(self, resume_from_checkpoint=None, **kwargs):
             # An evaluation before the training leaves the model marked as prepared. Without this line it would never
             # be wrapped for several ranks, and each would train a model of its own.
             self.model._is_accelerate_prepared = False
-            return super().train(*args, **kwargs)
+            if resume_from_checkpoint:
+                position = self._position_file(resume_from_checkpoint)
+                if position.is_file() != streamed:
+                    raise AsrError(
+                        f"The training in {self.args.output_dir!r} took its rows from a "
+                        f"{'dataset' if streamed else 'stream'}: go on with that, or leave out resume."
+                    )
+                if streamed:
+                    batches.go_on(json.loads(position.read_text()))
+            return super().train(resume_from_checkpoint, **kwargs)
+
+        def _position_file(self, checkpoint):
+            return Path(checkpoint) / f"stream_{self.args.process_index}.json"
+
+        def _save_rng_state(self, output_dir):
+            super()._save_rng_state(output_dir)
+            if streamed:
+                self._position_file(output_dir).write_text(json.dumps(self._position))
 
         def create_scheduler(self, num_training_steps, optimizer=None):
             if self.lr_scheduler is None:
@@ -258,6 +329,10 @@ def _trainer_class(head_only_steps: float, batches: DurationBatches | None):
                 factors = [lambda step: encoder(step) if step >= first else 0.0, head]
                 self.lr_scheduler = LambdaLR(usual.optimizer, factors)
             return self.lr_scheduler
+
+        def _get_train_sampler(self, train_dataset=None):
+            # Trainer finds lengths in a column alone; without one it decodes every clip to count its samples.
+            return super()._get_train_sampler(lengths)
 
         def get_train_dataloader(self):
             if batches is None:
@@ -275,6 +350,7 @@ def _trainer_class(head_only_steps: float, batches: DurationBatches | None):
 
         def training_step(self, model, inputs, num_items_in_batch=None):
             rows = inputs.pop("rows")
+            self._position = inputs.pop("position", None)
             loss = super().training_step(model, inputs, num_items_in_batch)
             if not torch.isfinite(loss):
                 raise AsrError(
@@ -288,16 +364,13 @@ def _trainer_class(head_only_steps: float, batches: DurationBatches | None):
 
 
 def _epochs():
-    """Tells the sampler its epoch: after a resume, Trainer and accelerate do not reach it on several ranks."""
+    """Tells the sampler its epoch: Trainer does not reach a batch sampler, nor know after a resume which it was in."""
     from transformers import TrainerCallback
 
     class Epochs(TrainerCallback):
         def on_epoch_begin(self, args, state, control, train_dataloader, **kwargs):
-            sampler = train_dataloader.batch_sampler
-            while sampler is not None and not hasattr(sampler, "set_epoch"):
-                sampler = getattr(sampler, "batch_sampler", None) or getattr(sampler, "sampler", None)
-            if sampler is not None:
-                sampler.set_epoch(int(state.epoch or 0))
+            if hasattr(train_dataloader.batch_sampler, "set_epoch"):
+                train_dataloader.batch_sampler.set_epoch(int(state.epoch or 0))
 
     return Epochs()
 
@@ -329,7 +402,7 @@ def _progress():
 
 def fine_tune(
     source: Source,
-    train: "Dataset",
+    train: "Dataset | IterableDataset",
     validation: "Dataset",
     processor: "ProcessorMixin",
     output_dir: str | Path,
@@ -342,26 +415,46 @@ def fine_tune(
 ) -> TrainingResult:
     """Fine-tunes a source's checkpoint with its recipe, and leaves the best checkpoint in `output_dir`.
 
+    The same call runs on one processor, one GPU, or many machines under `torchrun` or `accelerate launch`; of several
+    processes the first one writes and prints. The same seed gives the same weights, to the bit, and a run that was
+    killed and resumed ends with them, on the same machine with the same versions, number of processes and number of
+    threads. On another, sums are taken in another order, and the weights differ in their last digits.
+
     Args:
         source: names the checkpoint and the recipe.
-        train, validation: rows from `loading.load_splits`.
+        train, validation: rows from `loading.load_splits`, or from `streaming.stream_splits` with `max_steps`.
         output_dir: gets model, processor and card; its `checkpoint-…` folders are what `resume` goes on from.
         seed: of the fresh head and of the order of rows.
-        resume: go on from the newest whole checkpoint in `output_dir`, exactly as if nothing had happened.
+        resume: go on from the newest whole checkpoint in `output_dir`, exactly as if nothing had happened. The rows
+            must be the same; a stream goes on in the middle of its pass.
         push_to_hub: upload the result as well, under the folder's name.
         callbacks: what watches the training besides the lines that are printed, such as `widgets.training_view()`.
         changes: `TrainingArguments`' own, unrenamed: `max_steps=100`.
 
     Raises:
-        AsrError: `resume` is asked for and there is nothing to go on from, a row's labels are longer than its frames,
-            the loss is not finite, or the disk is full.
+        AsrError: `resume` is asked for and there is nothing to go on from, a row's labels are longer than its frames
+            (a stream leaves such rows out and names them), the loss is not finite, or the disk is full.
         Terminated: SIGTERM came; a checkpoint of that moment is whole.
+
+    >>> import tempfile
+    >>> from asr_helpers import loading, preprocessing, sources
+    >>> demo = sources.source("demo")
+    >>> rows = loading.load_splits(demo)
+    >>> few, fewer = rows["train"].select(range(8)), rows["validation"].select(range(2))
+    >>> processor = preprocessing.load_processor(demo.checkpoint)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     fine_tune(demo, few, fewer, processor, folder, max_steps=1).wer_after > 0.5
+    step 1 of 1: loss ...
+    True
     """
+    from datasets import Dataset
+
     output_dir = Path(output_dir)
     args = training_arguments(output_dir, source.recipe, seed=seed, **changes)
     checkpoint = _checkpoint_to_resume(output_dir, args) if resume else None
     model = build_model(source.checkpoint, processor, seed)
-    check_labels(train, model, processor)
+    if isinstance(train, Dataset):
+        check_labels(train, model, processor)
     trainer = build_trainer(model, processor, train, validation, source.recipe, args, callbacks)
     before = trainer.evaluate()["eval_wer"]
     started = time.perf_counter()
@@ -377,7 +470,8 @@ def fine_tune(
     )
     trainer.save_model()
     if trainer.is_world_process_zero():
-        write_model_card(result, source, len(train), len(validation), seed)
+        num_train = len(train) if isinstance(train, Dataset) else None
+        write_model_card(result, source, num_train, len(validation), seed)
         if push_to_hub:
             _push(output_dir)
     return result
@@ -403,14 +497,21 @@ def _checkpoint_to_resume(output_dir: Path, args: "TrainingArguments") -> str:
     return str(checkpoint)
 
 
-def write_model_card(result: TrainingResult, source: Source, num_train: int, num_validation: int, seed: int) -> None:
-    """Writes what a checkpoint is, how it came about and how to use it: README.md and training.json in its folder."""
+def write_model_card(
+    result: TrainingResult, source: Source, num_train: int | None, num_validation: int, seed: int
+) -> None:
+    """Writes what a checkpoint is, how it came about and how to use it: README.md and training.json in its folder.
+
+    Args:
+        num_train: clips; None for a stream, whose end was not seen.
+    """
     folder = Path(result.output_dir)
     (folder / "training.json").write_text(
         json.dumps(asdict(result) | {"recipe": asdict(source.recipe)}, indent=1) + "\n"
     )
     name = f"{source.dataset} at {source.dataset_revision}" if source.dataset_revision else Path(source.dataset).name
     checkpoint = source.checkpoint if source.name == "hub" else "the demo checkpoint of asr-helpers"
+    clips = "a stream of clips" if num_train is None else f"{num_train} clips"
     recipe = "\n".join(f"- {key}: {value}" for key, value in asdict(source.recipe).items())
     (folder / "README.md").write_text(
         f"""---
@@ -422,7 +523,7 @@ metrics:
 
 # {folder.name}
 
-A speech recogniser: {checkpoint}, fine-tuned with a fresh CTC head on {num_train} clips of
+A speech recogniser: {checkpoint}, fine-tuned with a fresh CTC head on {clips} of
 {name}{f" ({source.locale})" if source.locale else ""} in {result.seconds:.0f} s, seed {seed}.
 
 Word error rate on {num_validation} validation clips, by which this checkpoint was chosen:

@@ -1,7 +1,14 @@
-"""python -m benchmarks: measures the guide's way and ours in turn, prints their ratios, writes outputs/bench.json."""
+"""Measures the guide's way and ours in turn, each in a process of its own, and prints their ratios.
+
+    python -m benchmarks [--size base] [--only TASK ...]
+
+Writes outputs/bench.json, a list of `name`, `guide`, `ours`, `ratio` and `unit`, and a picture beside it.
+"""
 
 import argparse
 import json
+import os
+import platform
 import statistics
 import subprocess
 import sys
@@ -13,13 +20,16 @@ from . import tasks
 MEASURED = {
     "first_batch": ("preparing 22 minutes of audio, to the first batch", "s", False),
     "disk": ("bytes written to disk for it", "bytes", False),
+    "memory": ("memory that it adds", "bytes", False),
     "padding": ("share of padding", "share", False),
     "eval_memory": ("memory that the evaluation of 1,000 clips adds", "bytes", False),
     "throughput_same": ("speech trained on in a second, float32", "s/s", True),
     "throughput_best": ("speech trained on in a second, ours at its best", "s/s", True),
     "seconds_to_wer": ("time to a WER of 0.3 on voices never heard", "s", False),
-    "wer": ("scoring 20,000 utterances", "s", False),
+    "wer": ("counting the word errors of 20,000 utterances", "s", False),
 }
+# Printed, and not among the names of bench.json.
+PRINTED = {"memory"}
 TASKS = ("first_batch", "padding", "throughput_same", "throughput_best", "seconds_to_wer", "eval_memory", "wer")
 
 
@@ -30,6 +40,48 @@ def measure(task: str, way: str, setting: tasks.Setting) -> dict[str, float]:
     if done.returncode:
         raise SystemExit(f"{task}, {way}: failed\n{done.stderr[-3_000:]}")
     return json.loads(done.stdout.splitlines()[-1])
+
+
+def ratio(theirs: float, ours: float, unit: str, more: bool) -> float:
+    """How many times better ours is; nothing at all counts as one byte, or as 1e-9 of what is not bytes.
+
+    >>> ratio(100.0, 25.0, "s", more=False), ratio(100.0, 25.0, "s/s", more=True)
+    (4.0, 0.25)
+    """
+    return ours / theirs if more else theirs / max(ours, 1 if unit == "bytes" else 1e-9)
+
+
+def machine() -> str:
+    """The processor, its cores, and what multiplies on it."""
+    import torch
+
+    model = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        names = [line.partition(":")[2].strip() for line in info.read_text().splitlines() if "model name" in line]
+        model = names[0] if names else model
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
+    return f"{os.cpu_count()} cores of {model}, {device}, torch {torch.__version__}"
+
+
+def picture(results: list[dict], title: str):
+    """A bar for each ratio, on an axis by powers of ten, with the two numbers behind it."""
+    from asr_helpers.plots import BLUE, GREY, VERMILION, WIDTH, Picture
+
+    most = 10_000  # where one of the two needs nothing, the ratio is without end
+    figure = Picture(figsize=(WIDTH, 1.2 + 0.5 * len(results)), dpi=80, layout="constrained", facecolor="white")
+    axes = figure.subplots()
+    for place, one in enumerate(results):
+        axes.barh(-place, min(one["ratio"], most) - 1, left=1, color=BLUE if one["ratio"] >= 1 else VERMILION)
+        end = max(min(one["ratio"], most), 1)
+        label = f"{one['ratio']:,.1f} ×   {one['guide']:,.4g} / {one['ours']:,.4g} {one['unit']}"
+        label = label if one["ours"] else f"{one['guide']:,.4g} {one['unit']} / none"
+        axes.text(end * 1.1, -place, label, va="center", fontsize=9, color=GREY, parse_math=False)
+    axes.set(xscale="log", xlim=(0.5, most * 300), xlabel="how many times better ours is: the guide's way / ours")
+    axes.set_yticks([-place for place in range(len(results))], [MEASURED[one["name"]][0] for one in results])
+    axes.axvline(1, color=GREY, linewidth=1)
+    axes.set_title(title, fontsize=9, parse_math=False)
+    return figure
 
 
 def main() -> None:
@@ -45,21 +97,27 @@ def main() -> None:
         print(json.dumps(getattr(tasks, task)(way, tasks.Setting(**json.loads(setting)))))
         return
     setting = tasks.Setting(args.size, clips=128 if args.size == "demo" else 24, seconds=300)
+    where = f"{args.size} size on {machine()}"
+    print(where, flush=True)
     results = []
     for task in args.only:
         found = {"guide": [], "ours": []}
         for _ in range(args.times):
             for way, numbers in found.items():
                 numbers.append(measure(task, way, setting))
-        for name in MEASURED.keys() & found["ours"][0].keys():
+        for name in (name for name in MEASURED if name in found["ours"][0]):
             theirs, ours = (statistics.median(one[name] for one in found[way]) for way in ("guide", "ours"))
             what, unit, more = MEASURED[name]
-            # Nothing at all counts as one byte.
-            ratio = ours / theirs if more else theirs / max(ours, 1 if unit == "bytes" else 1e-9)
-            results.append({"name": name, "guide": theirs, "ours": ours, "ratio": ratio, "unit": unit})
-            print(f"{what}: the guide's way {theirs:,.4g} {unit}, ours {ours:,.4g}: {ratio:,.1f} times", flush=True)
+            times = ratio(theirs, ours, unit, more)
+            if name not in PRINTED:
+                results.append({"name": name, "guide": theirs, "ours": ours, "ratio": times, "unit": unit})
+            print(f"{what}: the guide's way {theirs:,.4g} {unit}, ours {ours:,.4g}: {times:,.1f} times", flush=True)
+            if name == "seconds_to_wer":
+                best = {way: min(one["best_wer"] for one in numbers) for way, numbers in found.items()}
+                print(f"  the lowest WER seen: {best}; who never reached {tasks.TARGET} is given {setting.seconds} s")
     args.output.parent.mkdir(parents=True, exist_ok=True)
     args.output.write_text(json.dumps(results, indent=1) + "\n")
+    args.output.with_suffix(".png").write_bytes(picture(results, where)._repr_png_())
 
 
 if __name__ == "__main__":

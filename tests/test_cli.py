@@ -1,6 +1,7 @@
 """The command line: exit statuses, one clear sentence for each mistake, and JSON that says what was printed."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -76,6 +77,20 @@ def test_max_steps_that_are_no_number_of_steps(refuses, steps):
     status, line = refuses("train", "demo", "--output-dir", "unused", f"--max-steps={steps}")
     assert status == 2
     assert f"'{steps}' is not a whole number above 0" in line
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ([], "--streaming has no end of its own: say when to stop with --max-steps"),
+        (["--max-steps=2", "--strict"], "--strict needs an audit of all rows, which --streaming does not wait for"),
+    ],
+    ids=["no end", "strict"],
+)
+def test_streaming_with_options_that_do_not_go_with_it(refuses, options, says):
+    status, line = refuses("train", "demo", "--output-dir", "unused", "--streaming", *options)
+    assert status == 2
+    assert line.startswith(f"asr-helpers: error: {says}")
 
 
 @pytest.mark.parametrize(
@@ -172,6 +187,14 @@ def test_a_training_that_sigterm_stopped_exits_as_the_signal_does(refuses, tones
     assert refuses(*command) == (143, "asr-helpers: SIGTERM stopped the training after step 5 of 12.")
 
 
+def test_streaming_what_has_no_validation_rows(refuses, tones, checkpoint, tmp_path):
+    status, line = refuses(
+        "train", tones, "--checkpoint", checkpoint, "--output-dir", tmp_path, "--streaming", "--max-steps", "1"
+    )
+    assert status == 1
+    assert line.endswith("a stream is not split, so bring a folder with train and validation.")
+
+
 def test_resuming_without_a_checkpoint(refuses, tones, checkpoint, tmp_path):
     status, line = refuses("train", tones, "--checkpoint", checkpoint, "--output-dir", tmp_path / "out", "--resume")
     assert status == 1
@@ -244,3 +267,39 @@ def test_the_same_command_twice_gives_the_same_recogniser(tones, checkpoint, tmp
         assert main([*command, "--output-dir", str(tmp_path / name)]) == 0
     one, two = ((tmp_path / name / "model.safetensors").read_bytes() for name in ("one", "two"))
     assert one == two
+
+
+def test_train_from_a_stream(checkpoint, tmp_path, capsys):
+    sounds = [tiny.clip(number) for number in range(12)]
+    tiny.write_audiofolder(tmp_path / "data" / "train", sounds, list(tiny.TEXTS))
+    tiny.write_audiofolder(tmp_path / "data" / "validation", sounds[:2], ["YES", "NO"])
+    command = ["train", str(tmp_path / "data"), "--checkpoint", str(checkpoint), "--output-dir", str(tmp_path / "out")]
+    assert main([*command, "--streaming", "--max-steps", "3"]) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith("a stream of clips to train on, 2 to choose the best checkpoint by\n")
+    assert "step 3 of 3: loss" in printed
+    assert main([*command, "--streaming", "--max-steps", "4", "--resume"]) == 0
+    assert "step 4 of 4: loss" in capsys.readouterr().out
+
+
+def test_of_two_processes_one_prints_and_writes(tones, checkpoint, tmp_path):
+    """Under torchrun, as a user starts it, on a folder with a row to set aside."""
+    sounds = [tiny.clip(number) for number in range(13)]
+    data = tiny.write_audiofolder(tmp_path / "data", sounds, [*tiny.TEXTS, "3.14"])
+    command = ["train", str(data), "--checkpoint", str(checkpoint), "--output-dir", str(tmp_path / "out")]
+    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "asr_helpers"]
+    done = subprocess.run(
+        [sys.executable, *launch, *command, "--max-steps", "2", "--json", str(tmp_path / "train.json")],
+        capture_output=True, text=True, env=tiny.environment(),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-4_000:]
+    lines = [re.sub(r"\d+\.\d+|\d+(?= s)", "#", line) for line in done.stdout.splitlines()]
+    assert [line.partition(":")[0].partition(";")[0] for line in lines] == [
+        "the audit found 1 transcript-no-letters",
+        "1 rows are set aside",
+        "8 clips to train on, 1 to choose the best checkpoint by",
+        "step 1 of 2",
+        "step 2 of 2",
+        "validation WER # before, # after # s",
+    ]
+    assert json.loads((tmp_path / "train.json").read_text())["output_dir"] == str(tmp_path / "out")

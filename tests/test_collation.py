@@ -8,12 +8,14 @@ from copy import deepcopy
 import numpy as np
 import pytest
 import torch
+from torch.utils.data import RandomSampler
 
 from asr_helpers import AsrError
 from asr_helpers.collation import (
     IGNORED,
     DataCollatorCTCWithPadding,
     DurationBatches,
+    RandomBatches,
     duration_batches,
     padding_share,
     random_batches,
@@ -321,3 +323,33 @@ print(seconds, gigabytes, 1 - real.sum() / padded.sum(), padded.max() / padded.m
     assert gigabytes <= 2
     assert padding <= (0.01 if clips == 10_000_000 else 0.1), "fewer clips are further apart"
     assert difference <= 0.05
+
+
+# Batches of so many, on several ranks
+
+
+def test_on_one_rank_they_are_the_librarys_own():
+    for epoch in range(2):
+        sampler = RandomBatches(27, 8, seed=5)
+        sampler.set_epoch(epoch)
+        order = list(RandomSampler(range(27), generator=torch.Generator().manual_seed(5 + epoch)))
+        assert list(sampler) == [order[:8], order[8:16], order[16:24], order[24:]]
+        assert len(sampler) == 4
+
+
+@pytest.mark.parametrize("world_size", [1, 2, 3, 5])
+@pytest.mark.parametrize("batch_size", [1, 2, 3, 8])
+def test_every_clip_once_and_as_many_batches_on_each_rank(world_size, batch_size):
+    for clips in range(world_size, 60):
+        place = {"world_size": world_size, "seed": clips}
+        ranks = [list(RandomBatches(clips, batch_size, rank=rank, **place)) for rank in range(world_size)]
+        assert len({len(rank) for rank in ranks}) == 1
+        assert sorted(clip for rank in ranks for batch in rank for clip in batch) == list(range(clips))
+        sizes = [len(batch) for rank in ranks for batch in rank]
+        assert min(sizes) > 0
+        assert max(sizes) <= max(batch_size, 2), "of batches of one, some rank may have to take two"
+
+
+def test_clips_too_few_for_the_ranks():
+    with pytest.raises(AsrError, match="2 clips are too few for 3 ranks: start fewer"):
+        RandomBatches(2, 8, world_size=3)

@@ -2,18 +2,21 @@
 
 import json
 import re
+import statistics
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import tiny
 import torch
 import transformers
+from datasets import Dataset
 from safetensors.torch import load_file, save_file
 
-from asr_helpers import AsrError, training
+from asr_helpers import AsrError, preprocessing, training
 from asr_helpers.inference import load_recogniser
 from asr_helpers.sources import Recipe, source
 
@@ -295,23 +298,26 @@ def test_two_ranks_learn_as_one_does_from_the_same_batches(two_ranks, tmp_path):
     assert measured["losses"] == pytest.approx(alone, rel=1e-4)
 
 
-@pytest.mark.parametrize("mode", ["plain", "by duration"])
+MODES = {"plain": (12, 3), "uneven": (13, 4), "by duration": (12, 3), "streamed": (12, 3)}  # clips, steps an epoch
+
+
+@pytest.mark.parametrize("mode", MODES)
 def test_two_ranks_see_every_row_once_an_epoch(two_ranks, mode):
+    clips, steps = MODES[mode]
     ranks = [json.loads((two_ranks / f"rows_{mode}_{rank}.json").read_text()) for rank in range(2)]
-    assert len(ranks[0]) == len(ranks[1])
-    batches = len(ranks[0]) // 3
+    assert len(ranks[0]) == len(ranks[1]) == 3 * steps
     for epoch in range(3):
-        rows = [row for rank in ranks for batch in rank[epoch * batches : (epoch + 1) * batches] for row in batch]
-        assert sorted(rows) == list(range(12))
-    assert ranks[0][:batches] != ranks[0][batches : 2 * batches]
+        rows = [row for rank in ranks for batch in rank[epoch * steps : (epoch + 1) * steps] for row in batch]
+        assert sorted(rows) == list(range(clips))
+    assert ranks[0][:steps] != ranks[0][steps : 2 * steps]
 
 
-@pytest.mark.parametrize("mode", ["plain", "by duration"])
-@pytest.mark.parametrize("step", [1, 5])  # within the first epoch of three steps, within the next
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("step", [1, 5])  # within the first epoch, within the next
 def test_two_ranks_resumed_end_bit_equal(two_ranks, mode, step):
     whole = two_ranks / mode / "straight"
     last = max(int(path.name.rpartition("-")[2]) for path in whole.glob("checkpoint-*"))
-    assert last == 9
+    assert last == 3 * MODES[mode][1]
     for later in range(step + 1, last + 1):
         name = f"checkpoint-{later}/model.safetensors"
         assert (two_ranks / mode / str(step) / name).read_bytes() == (whole / name).read_bytes()
@@ -380,3 +386,27 @@ def test_the_recipe_chooses_batches_by_duration(checkpoint, tmp_path):
         assert batch["input_values"].numel() <= 1.9 * 16_000
         # As wide as its longest clip: nothing is rounded up.
         assert batch["input_values"].shape[1] == round(16_000 * (0.4 + 0.02 * max(batch["rows"])))
+
+
+def test_the_librarys_own_grouping_works_by_the_lengths_in_the_headers(checkpoint, tmp_path, monkeypatch):
+    seconds = np.random.default_rng(0).permutation(200) * 0.005 + 0.3
+    rows = Dataset.from_list(
+        [{"audio": {"bytes": tiny.clip(0, length), "path": None}, "transcription": "NO"} for length in seconds]
+    )
+    recipe = replace(tiny.RECIPE, per_device_train_batch_size=4)
+    spread = {}
+    for strategy in ("random", "group_by_length"):
+        args = training.training_arguments(
+            tmp_path, recipe, bf16=False, train_sampling_strategy=strategy, length_column_name="seconds", max_steps=1
+        )
+        model = training.build_model(str(checkpoint), tiny.processor())
+        trainer = training.build_trainer(model, tiny.processor(), rows, rows, recipe, args)
+        with monkeypatch.context() as patch:
+            patch.setattr(preprocessing, "prepare_dataset", None)  # nothing is decoded
+            batches = list(trainer.get_train_dataloader().batch_sampler)
+        assert sorted(row for batch in batches for row in batch) == list(range(200))
+        assert {len(batch) for batch in batches} == {4}
+        spread[strategy] = statistics.mean(np.ptp(seconds[batch]) for batch in batches)
+    assert spread["group_by_length"] < 0.25 * spread["random"]
+    trainer.train()
+    assert trainer.state.global_step == 1

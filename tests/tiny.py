@@ -89,10 +89,12 @@ def tuner(checkpoint: Path):
     """
     from asr_helpers import training
 
-    def tune(folder, recipe=RECIPE, **changes):
+    def tune(folder, recipe=RECIPE, clips=12, streamed=False, **changes):
         tiny_source = replace(source("demo"), checkpoint=str(checkpoint), recipe=recipe)
         changes = {"bf16": False, **changes}
-        return training.fine_tune(tiny_source, rows(12, 0.4, 0.02), rows(2), processor(), folder, **changes)
+        train = rows(clips, 0.4, 0.02)
+        train = train.to_iterable_dataset(num_shards=3) if streamed else train
+        return training.fine_tune(tiny_source, train, rows(2), processor(), folder, **changes)
 
     return tune
 

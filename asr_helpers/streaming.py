@@ -1,0 +1,199 @@
+"""05  Rows from a stream: for a corpus that no disk or memory holds.
+
+Conventions: a stream is a `datasets.IterableDataset` of rows with `audio`, undecoded, and `transcription`. One pass
+over it is an epoch. BUFFER rows of it are in memory at a time: they are sorted by length, cut into batches and mixed,
+then the next ones are read.
+"""
+
+import sys
+from collections.abc import Callable, Iterator
+from itertools import count, islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import AsrError
+from .collation import DurationBatches
+from .loading import folder_rows
+from .preprocessing import prepare_dataset
+from .sources import Source
+
+if TYPE_CHECKING:
+    from datasets import Dataset, IterableDataset
+    from transformers import ProcessorMixin
+
+BUFFER = 1_024  # rows; some 200 MB of FLAC bytes for clips of 10 s, or their paths where they are files
+
+
+def stream_splits(source: Source) -> tuple["IterableDataset", "Dataset"]:
+    """Train rows as a stream, and validation rows, which every evaluation reads again, in memory.
+
+    Nothing is held out: a stream cannot be split before it has been read. A folder holds Parquet files with the
+    columns `audio` and `transcription`, or sounds with a metadata.csv.
+
+    Raises:
+        AsrError: there are no validation rows or no train rows of their own, or they cannot be read.
+    """
+    from datasets import Audio, Dataset, IterableDataset, load_dataset
+
+    if source.locale or next(Path(source.dataset).rglob("*.parquet"), None):
+        splits = []
+        for split in ("train", "validation"):
+            try:
+                # Without streaming, all splits would be written to the disk for one.
+                rows = load_dataset(
+                    source.dataset, name=source.locale, revision=source.dataset_revision, split=split, streaming=True
+                ).select_columns(["audio", "transcription"])
+            except (ValueError, OSError) as error:
+                raise _no_rows(source, split, f" ({str(error).splitlines()[0].rstrip('.')})") from error
+            # Without this, touching a row needs torchcodec and FFmpeg.
+            splits.append(rows.cast_column("audio", Audio(decode=False)))
+        return splits[0], Dataset.from_list(list(splits[1]))
+    tables = sorted(Path(source.dataset).rglob("metadata.csv"))
+    validation = list(_rows_of(tables, source.dataset, "validation"))
+    if not validation:
+        raise _no_rows(source, "validation")
+    tables = [table for table in tables if next(_rows_of([table], source.dataset, "train"), None)]
+    if not tables:
+        raise _no_rows(source, "train")
+    # Each metadata.csv is a shard: as many ranks can share a stream without reading one another's lines.
+    kwargs = {"tables": tables, "folder": source.dataset, "split": "train"}
+    return IterableDataset.from_generator(_rows_of, gen_kwargs=kwargs), Dataset.from_list(validation)
+
+
+def _no_rows(source: Source, split: str, reason: str = "") -> AsrError:
+    return AsrError(
+        f"{source.dataset!r} has no {split} rows of its own{reason}: a stream is not split, so bring a folder with "
+        "train and validation."
+    )
+
+
+def _rows_of(tables: list[Path], folder: str, split: str) -> Iterator[dict[str, Any]]:
+    for name, row in folder_rows(tables, folder, missing_files=True):
+        if name == split:
+            yield {"audio": {"bytes": None, "path": row["audio"]}, "transcription": row["transcription"]}
+
+
+class StreamedBatches:
+    """A stream's batches by duration: a batch sampler whose batches hold the rows themselves, not their numbers.
+
+    It passes over the stream again and again until it has given `steps` batches, so that every rank has as many.
+    Each rank reads its own rows (`datasets.distributed.split_dataset_by_node`) and keeps no others in memory; in each
+    pass, every row is read by one rank, once. Rows that `check` refuses are named on standard error and left out.
+
+    Each row says in `position` where the stream stands once its batch is trained on: `go_on` starts from there with
+    the very batches that would have come. Of what was read before, only the lines of the shard in hand are read again.
+
+    Args:
+        rows: the whole stream.
+        steps: how many batches to give.
+        check: returns a row's length, s, or raises AsrError.
+        budget: sound in a batch, s, padding included; None for as much as `batch_size` clips have on average.
+        batch_size: see `budget`.
+        seed, rank, world_size: as in `DurationBatches`.
+
+    Raises:
+        AsrError: in iterating, a pass gave this rank no row that can be trained on.
+    """
+
+    def __init__(
+        self,
+        rows: "IterableDataset",
+        steps: int,
+        check: Callable[[dict[str, Any]], float],
+        *,
+        budget: float | None = None,
+        batch_size: int = 8,
+        seed: int = 0,
+        rank: int = 0,
+        world_size: int = 1,
+    ):
+        self.rows, self.steps, self.check, self.budget, self.batch_size = rows, steps, check, budget, batch_size
+        self.seed, self.rank, self.world_size = seed, rank, world_size
+        self.go_on({"given": 0, "epoch": 0, "buffer": 0, "batch": 0, "state": None})
+
+    def go_on(self, position: dict[str, Any]) -> None:
+        """Starts from a row's `position`, on the same rank of as many."""
+        self.position = position
+
+    def __len__(self) -> int:
+        return self.steps
+
+    def __iter__(self) -> Iterator[list[dict[str, Any]]]:
+        given = self.position["given"]
+        # Trainer passes over as many batches as it was trained on: these are gone, and cost nothing.
+        yield from ([] for _ in range(given))
+        for number, (batch, place) in enumerate(islice(self._batches(), self.steps - given), given + 1):
+            yield [{**row, "position": {"given": number, **place}} for row in batch]
+
+    def _batches(self) -> Iterator[tuple[list[dict[str, Any]], dict[str, Any]]]:
+        from datasets.distributed import split_dataset_by_node
+
+        rows = split_dataset_by_node(self.rows, rank=self.rank, world_size=self.world_size)
+        start = self.position
+        for epoch in count(start["epoch"]):
+            rows.set_epoch(epoch)  # the order of the shards follows from it
+            state, first, skip = None, 0, 0
+            if epoch == start["epoch"]:
+                state, first, skip = start["state"], start["buffer"], start["batch"]
+            if state:
+                rows.load_state_dict(state)
+            stream, some = iter(rows), bool(state)
+            for buffer in count(first):
+                read = list(islice(stream, BUFFER))
+                if not read:
+                    break
+                planned = self._plan(read, epoch, buffer)
+                some = some or bool(planned)
+                for batch in range(skip, len(planned)):
+                    yield planned[batch], {"epoch": epoch, "buffer": buffer, "batch": batch + 1, "state": state}
+                state, skip = rows.state_dict(), 0
+            if not some:
+                raise AsrError(f"The stream holds no row for rank {self.rank} that can be trained on: see above.")
+
+    def _plan(self, read: list[dict[str, Any]], epoch: int, buffer: int) -> list[list[dict[str, Any]]]:
+        kept, seconds = [], []
+        for row in read:
+            try:
+                seconds.append(self.check(row))
+                kept.append(row)
+            except AsrError as error:
+                left_out(row, error)
+        if not kept:
+            return []
+        budget = self.budget or self.batch_size * float(np.mean(seconds))
+        seed = int(np.random.default_rng((self.seed, epoch, buffer)).integers(2**32))
+        return [[kept[clip] for clip in batch] for batch in DurationBatches(seconds, budget, seed=seed)]
+
+
+def left_out(row: dict[str, Any], error: AsrError) -> None:
+    """Says on standard error that a row is not trained on, and why."""
+    print(f"left out {row_name(row)!r}: {error}", file=sys.stderr, flush=True)
+
+
+def row_name(row: dict[str, Any]) -> str:
+    """What a streamed row is known by: its sound's path, or its text where it has none."""
+    return row["audio"].get("path") or row["transcription"]
+
+
+class PreparedRows:
+    """The dataset that `StreamedBatches` asks: rows become what the collator takes, in a worker if there are any."""
+
+    def __init__(self, processor: "ProcessorMixin"):
+        self.processor = processor
+
+    def __getitem__(self, row: dict[str, Any]) -> dict[str, Any]:
+        return self.__getitems__([row])[0]
+
+    def __getitems__(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        items = []
+        for row in rows:
+            try:
+                prepared = prepare_dataset(row, self.processor)
+                items.append({**prepared, "row": row_name(row), "position": row["position"]})
+            except AsrError as error:  # its header was well, its samples break off
+                left_out(row, error)
+        if not items:
+            raise AsrError(f"No sound of a batch can be read, {row_name(rows[0])!r} among them: see above.")
+        return items

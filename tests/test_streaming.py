@@ -1,0 +1,228 @@
+"""05: rows from a stream. Each once a pass, in flat memory, and after a stop the very batches that would have come."""
+
+import io
+import json
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+import soundfile
+import tiny
+import torch
+import transformers
+from datasets import Audio, Dataset, IterableDataset
+from safetensors.torch import load_file
+
+from asr_helpers import AsrError, audio, streaming, training
+from asr_helpers.sources import source
+from asr_helpers.streaming import StreamedBatches, stream_splits
+
+TEXTS = [f"{part}{number}" for part, count in (("A", 7), ("B", 6)) for number in range(count)]
+
+
+@pytest.fixture(scope="module")
+def sounds(tmp_path_factory):
+    """13 clips with a text each, in two subfolders of train, and two to validate with."""
+    folder = tmp_path_factory.mktemp("sounds")
+    for part, numbers in (("A", range(7)), ("B", range(7, 13))):
+        clips = [tiny.clip(number, 0.3 + 0.02 * number) for number in numbers]
+        tiny.write_audiofolder(folder / "train" / part, clips, [text for text in TEXTS if text[0] == part])
+    tiny.write_audiofolder(folder / "validation", [tiny.clip(1), tiny.clip(2)], ["YES", "NO"])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def parquet(tmp_path_factory):
+    """The same clips' bytes in three Parquet files."""
+    folder = tmp_path_factory.mktemp("parquet")
+    rows = tiny.rows(13, 0.3, 0.02).remove_columns("transcription").add_column("transcription", TEXTS)
+    splits = {f"train/{part}": rows.select(range(part, 13, 3)) for part in range(3)}
+    for name, part in (splits | {"validation/0": rows.select(range(2))}).items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        part.cast_column("audio", Audio(decode=False)).to_parquet(str(folder / f"{name}.parquet"))
+    return folder
+
+
+def seconds(row) -> float:
+    return audio.duration(row["audio"])
+
+
+def texts(batches) -> list[list[str]]:
+    return [[row["transcription"] for row in batch] for batch in batches]
+
+
+@pytest.mark.parametrize("world_size", [1, 2, 3])
+@pytest.mark.parametrize("form", ["sounds", "parquet"])
+def test_each_row_is_read_once_a_pass_and_a_stop_changes_nothing(request, monkeypatch, form, world_size):
+    monkeypatch.setattr(streaming, "BUFFER", 3)
+    stream, validation = stream_splits(source(str(request.getfixturevalue(form))))
+    assert len(validation) == 2
+    passes = {}
+    for rank in range(world_size):
+        place = {"budget": 1.0, "rank": rank, "world_size": world_size}
+        batches = list(StreamedBatches(stream, 30, seconds, **place))
+        assert len(batches) == len(StreamedBatches(stream, 30, seconds)) == 30
+        for batch in batches:
+            assert len(batch) * max(map(seconds, batch)) <= 1
+            passes.setdefault(batch[0]["position"]["epoch"], []).extend(row["transcription"] for row in batch)
+        for given in (1, 2, 4, 7, 13, 29):
+            resumed = StreamedBatches(stream, 30, seconds, **place)
+            resumed.go_on(json.loads(json.dumps(batches[given - 1][0]["position"])))
+            again = list(resumed)
+            assert again[:given] == [[]] * given
+            assert texts(again[given:]) == texts(batches[given:])
+    for epoch in range(2):
+        assert sorted(passes[epoch]) == TEXTS
+    assert world_size > 1 or passes[0] != passes[1]
+
+
+def test_batches_hold_clips_of_like_length_and_on_average_as_much_sound_as_so_many():
+    stream = tiny.rows(40, 0.2, 0.02).to_iterable_dataset()
+    mean = 0.2 + 0.02 * 19.5
+    once = [batch for batch in StreamedBatches(stream, 30, seconds, batch_size=4) if not batch[0]["position"]["epoch"]]
+    assert sorted(row["audio"]["path"] for batch in once for row in batch) == sorted(f"{n}.wav" for n in range(40))
+    for batch in once:
+        lengths = sorted(map(seconds, batch))
+        assert len(batch) * lengths[-1] <= 4 * mean
+        assert lengths[-1] - lengths[0] < 0.2
+
+
+def test_memory_is_flat():
+    """Rows of 30 kB, made as they are asked for: twenty times as many need no more. In a process of its own."""
+    code = """
+import resource, sys
+from datasets import IterableDataset
+from asr_helpers import streaming
+
+def rows(count):
+    for number in range(count):
+        yield {"audio": {"bytes": number.to_bytes(8, "big") * 4_000, "path": f"{number}.wav"}, "transcription": "A"}
+
+streaming.BUFFER = 64
+for count in (1_000, 20_000):
+    stream = IterableDataset.from_generator(rows, gen_kwargs={"count": count})
+    seen = sum(map(len, streaming.StreamedBatches(stream, count // 10, lambda row: 1.0, budget=10)))
+    print(seen, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1_024)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=tiny.environment())
+    assert done.returncode == 0, done.stderr[-2_000:]
+    (few, small), (many, large) = (map(int, line.split()) for line in done.stdout.splitlines())
+    assert many >= 18 * few
+    assert large - small < 20e6, "all rows together are 640 MB, those of a buffer 2"
+
+
+def test_rows_that_would_harm_are_named_and_left_out(tmp_path, capsys):
+    clips = [tiny.clip(0), b"no sound", tiny.clip(2), tiny.clip(3), tiny.clip(4, 0.05), tiny.clip(5)[:-1_000]]
+    folder = tiny.write_audiofolder(
+        tmp_path / "data" / "train", clips, ["YES", "NO", "3.14", "NO", "TOO LONG FOR IT", "NO"]
+    )
+    (folder / "3.wav").unlink()
+    tiny.write_audiofolder(tmp_path / "data" / "validation", [tiny.clip(1)], ["NO"])
+    stream, _ = stream_splits(source(str(tmp_path / "data")))
+    processor = tiny.processor()
+    model = training.build_model(str(tiny.write_checkpoint(tmp_path / "checkpoint")), processor)
+    batches = StreamedBatches(stream, 1, lambda row: training.check_row(row, model, processor))
+    names = {streaming.row_name(row).rpartition("/")[2] for batch in batches for row in batch}
+    assert names == {"0.wav", "5.wav"}
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("left out")]
+    assert [line.split("'")[1].rpartition("/")[2] for line in lines] == ["1.wav", "2.wav", "3.wav", "4.wav"]
+    for line, reason in zip(lines, ["not a sound", "no character", "There is no file", "labels need"], strict=True):
+        assert reason in line
+
+
+def test_a_sound_that_breaks_off_is_left_out_of_its_batch(capsys):
+    waveform, rate = audio.decode(tiny.clip(0, 4.0))
+    file = io.BytesIO()
+    soundfile.write(file, waveform, rate, format="FLAC")
+    whole, cut = (
+        {"audio": {"bytes": content, "path": path}, "transcription": "NO", "position": {}}
+        for content, path in ((file.getvalue(), "whole.flac"), (file.getvalue()[:9_000], "cut.flac"))
+    )
+    assert seconds(cut) == 4, "its header is well"
+    prepared = streaming.PreparedRows(tiny.processor())
+    (item,) = prepared.__getitems__([cut, whole])
+    assert item["row"] == "whole.flac"
+    assert capsys.readouterr().err.startswith("left out 'cut.flac': ")
+    with pytest.raises(AsrError, match=r"No sound of a batch can be read, 'cut\.flac' among them"):
+        prepared.__getitems__([cut])
+
+
+def test_a_stream_without_a_row_to_train_on_ends(tmp_path):
+    def refuse(row):
+        raise AsrError("It says nothing.")
+
+    stream = tiny.rows(3).to_iterable_dataset()
+    with pytest.raises(AsrError, match="The stream holds no row for rank 0 that can be trained on"):
+        list(StreamedBatches(stream, 1, refuse))
+
+
+@pytest.mark.parametrize(("missing", "there"), [("train", "validation"), ("validation", "train")])
+def test_a_stream_is_not_split(sounds, parquet, tmp_path, missing, there):
+    for number, folder in enumerate((sounds, parquet)):
+        shutil.copytree(folder / there, tmp_path / str(number) / there)
+        with pytest.raises(AsrError, match=rf"has no {missing} rows of its own.*: a stream is not split"):
+            stream_splits(source(str(tmp_path / str(number))))
+    with pytest.raises(AsrError, match="has no validation rows of its own"):
+        stream_splits(source("demo"))
+
+
+def test_parquet_files_without_the_columns(parquet, tmp_path):
+    shutil.copytree(parquet, tmp_path, dirs_exist_ok=True)
+    for file in (tmp_path / "train").iterdir():
+        Dataset.from_dict({"sound": [1], "text": ["NO"]}).to_parquet(str(file))
+    with pytest.raises(AsrError, match=r"has no train rows of its own \(.*transcription"):
+        stream_splits(source(str(tmp_path)))
+
+
+# Training
+
+
+@pytest.fixture(scope="module")
+def tune(tmp_path_factory):
+    transformers.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
+    return tiny.tuner(tiny.write_checkpoint(tmp_path_factory.mktemp("checkpoint"), hidden_dropout=0.1))
+
+
+def test_a_streamed_training_goes_on_to_the_same_weights(tune, tmp_path, monkeypatch):
+    monkeypatch.setattr(streaming, "BUFFER", 5)
+    settings = tiny.EACH_STEP | {"streamed": True, "max_steps": 8, "gradient_accumulation_steps": 2}
+    tune(tmp_path / "straight", **settings)
+    for step in (1, 4):
+        name = f"checkpoint-{step}"
+        shutil.copytree(tmp_path / "straight" / name, tmp_path / str(step) / name)
+        # In a worker, the sampler is ahead of the training: the position is still that of the batch trained on.
+        result = tune(tmp_path / str(step), **settings, resume=True, dataloader_num_workers=1)
+        assert [entry["step"] for entry in result.history if "loss" in entry] == list(range(1, 9))
+        for later in range(step + 1, 9):
+            one, two = (tmp_path / run / f"checkpoint-{later}" for run in ("straight", str(step)))
+            weights, again = load_file(one / "model.safetensors"), load_file(two / "model.safetensors")
+            assert all(torch.equal(weights[key], again[key]) for key in weights)
+            assert (one / "stream_0.json").read_text() == (two / "stream_0.json").read_text()
+    with pytest.raises(AsrError, match="took its rows from a stream: go on with that, or leave out resume"):
+        tune(tmp_path / "4", resume=True)
+    card = (tmp_path / "4" / "README.md").read_text()
+    assert "on a stream of clips of" in card
+
+
+def test_a_stream_needs_an_end(tune, tmp_path):
+    with pytest.raises(AsrError, match="A stream has no end: say when to stop with max_steps"):
+        tune(tmp_path, streamed=True)
+
+
+def test_a_loss_that_is_not_a_number_names_the_sounds(tmp_path, monkeypatch):
+    def spoil(row, processor):
+        prepared = prepare(row, processor)
+        return prepared | {"input_values": prepared["input_values"] * float("inf")}
+
+    prepare = streaming.prepare_dataset
+    monkeypatch.setattr(streaming, "prepare_dataset", spoil)
+    checkpoint = tiny.write_checkpoint(tmp_path / "checkpoint")
+    tiny_source = replace(source("demo"), checkpoint=str(checkpoint), recipe=tiny.RECIPE)
+    stream = IterableDataset.from_generator(lambda: iter(tiny.rows(2)))
+    with pytest.raises(AsrError, match=r"The loss is nan in step 1, on the training rows \d.wav, \d.wav"):
+        training.fine_tune(
+            tiny_source, stream, tiny.rows(2), tiny.processor(), tmp_path / "out", max_steps=1, bf16=False
+        )
