@@ -190,7 +190,7 @@ def plot_scores(scores: Mapping[str, Scores]) -> Figure:
     Args:
         scores: by name, from `evaluation.score`.
     """
-    figure, axes = _figure(1, 1.1 + 0.45 * len(scores))
+    figure, axes = _figure(min(len(scores), 1), 1.1 + 0.45 * len(scores))
     for row, result in enumerate(scores.values()):
         low, high = result.interval
         axes.plot([low, high], [row, row], color=BLUE, linewidth=3, solid_capstyle="butt")

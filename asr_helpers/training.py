@@ -208,10 +208,20 @@ def build_trainer(
     Args:
         train, validation: rows as they were loaded; `preprocessing.prepare` is applied here.
         callbacks: what else watches the training, such as `widgets.training_view()`.
+
+    Raises:
+        AsrError: the model was not built for this processor.
     """
     import torch
     from transformers.trainer_callback import PrinterCallback
 
+    head = (model.config.vocab_size, model.config.pad_token_id)
+    wanted = (len(processor.tokenizer), processor.tokenizer.pad_token_id)
+    if head != wanted:
+        raise AsrError(
+            f"The model writes {head[0]} tokens, {head[1]} its blank, and the processor has {wanted[0]}, {wanted[1]} "
+            "its blank: build the model with build_model and this processor."
+        )
     if recipe.freeze_feature_encoder:
         model.freeze_feature_encoder()
     batches = None

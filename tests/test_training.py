@@ -420,6 +420,15 @@ def test_a_gpu_out_of_memory_is_told_a_budget_to_try(tune, tmp_path, monkeypatch
         tune(tmp_path, replace(RECIPE, per_device_train_batch_size=clips))
 
 
+@pytest.mark.parametrize(("name", "value"), [("vocab_size", 40), ("pad_token_id", 3)])
+def test_a_model_that_was_built_for_another_processor(checkpoint, processor, tmp_path, name, value):
+    model = training.build_model(str(checkpoint), processor)
+    setattr(model.config, name, value)
+    args = training.training_arguments(tmp_path, RECIPE, max_steps=1, bf16=False)
+    with pytest.raises(AsrError, match=f"The model writes .*{value}.* and the processor has 32, 0 its blank"):
+        training.build_trainer(model, processor, tiny.rows(2), tiny.rows(2), RECIPE, args)
+
+
 def test_a_checkpoint_of_another_architecture_or_without_weights(tmp_path, processor):
     folder = tiny.write_checkpoint(tmp_path)
     (folder / "model.safetensors").unlink()
