@@ -5,7 +5,7 @@
 #   make test-colab   the tests again, with the versions Google Colab ships
 #   make test-browser the notebooks and their views in JupyterLab, in a real browser
 #   make soak         the audit over 50,000 damaged files: no crash, no hang
-#   make soak-training  30 kills, each resumed, and batches for 10 million clips: what make test does in short
+#   make soak-training  30 kills, each resumed, batches for 10 million clips, the demo corpus half full of bad rows
 #   make bench        the guide's way and ours side by side: some minutes to an hour; BENCH_ARGS="--only padding" chooses
 #   make setup        only the first two steps
 #   make lint         ruff and the notebooks' house rules

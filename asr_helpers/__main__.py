@@ -18,7 +18,7 @@ from . import AsrError, __version__
 from .checkpoints import Terminated
 
 if TYPE_CHECKING:
-    from datasets import DatasetDict
+    from datasets import Dataset, DatasetDict
     from transformers import ProcessorMixin
 
     from .audit import Audit
@@ -112,14 +112,19 @@ def _totals(audits: "dict[str, Audit]") -> dict[str, dict[str, float]]:
     return {action: {key: sum(part[action][key] for part in parts) for key in of} for action, of in parts[0].items()}
 
 
+def _reasons(audits: "dict[str, Audit]") -> str:
+    """What was found how often, in words; "" for nothing."""
+    counts = Counter(one.reason for part in audits.values() for one in part.findings)
+    return ", ".join(f"{count} {reason}" for reason, count in counts.most_common())
+
+
 def _set_aside(splits: "DatasetDict", processor: "ProcessorMixin", output_dir: str, strict: bool) -> "DatasetDict":
     """Audits all splits and leaves out of train and validation what must be; its list stays in `output_dir`."""
     from .audit import apply
 
     audits = _audit(splits, processor)
-    found = [one for part in audits.values() for one in part.findings]
-    reasons = ", ".join(f"{count} {reason}" for reason, count in Counter(one.reason for one in found).most_common())
-    if strict and found:
+    reasons = _reasons(audits)
+    if strict and reasons:
         raise AsrError(f"The audit found {reasons}: see `asr-helpers audit`, and mend the rows or leave out --strict.")
     lines = []
     for name in ("train", "validation"):
@@ -134,11 +139,30 @@ def _set_aside(splits: "DatasetDict", processor: "ProcessorMixin", output_dir: s
             file.unlink()  # an earlier run's
         if lines:
             _write(file, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
-    if found:
+    if reasons:
         _say(f"the audit found {reasons}")
     if lines:
         _say(f"{len(lines)} rows are set aside: {printable(file)} names them")
     return splits
+
+
+def _measurable(rows: "Dataset", split: str, processor: "ProcessorMixin") -> "tuple[Dataset, list[dict[str, Any]]]":
+    """Audits a split that is to measure, and says which rows cannot: what `audit.apply` returns."""
+    from .audit import apply
+
+    audits = _audit({split: rows}, processor)
+    kept, aside = apply(rows, audits[split])
+    reasons = _reasons(audits)
+    if not len(kept):
+        raise AsrError(f"No row of {split} is left to measure with; the audit found {reasons}.")
+    if reasons:
+        print(f"the audit found {reasons}")
+    if aside:
+        print(f"{len(aside)} of {len(rows)} rows are left out:")
+    for one in aside:
+        for finding in one["findings"]:
+            print(f"  {split} {one['row']}  {printable(one['file'])[-40:]}  {finding['reason']}  {finding['message']}")
+    return kept, aside
 
 
 def train(args: argparse.Namespace) -> None:
@@ -185,34 +209,46 @@ def evaluate(args: argparse.Namespace) -> None:
     from .inference import load_recogniser
 
     recogniser = load_recogniser(args.model or args.source.recogniser)
-    splits = loading.load_splits(args.source)
+    splits = loading.load_splits(args.source, missing_files=True)
     if args.split not in splits:
         raise AsrError(f"There is no split {args.split!r}: use {', '.join(splits)}.")
-    scores, pairs = evaluation.evaluate(recogniser, splits[args.split])
+    rows, aside = _measurable(splits[args.split], args.split, recogniser.processor)
+    scores, pairs = evaluation.evaluate(recogniser, rows)
     if args.transcripts:
         for pair in pairs:
             print(f"REF {printable(pair['reference'])}\nHYP {printable(pair['hypothesis'])}\n")
     print(scores)
-    _write_json(args.json, {**scores.as_dict(), "transcripts": pairs})
+    _write_json(args.json, {**scores.as_dict(), "transcripts": pairs, "set_aside": aside})
 
 
-def transcribe(args: argparse.Namespace) -> None:
-    """Writes down sound files."""
+def transcribe(args: argparse.Namespace) -> int:
+    """Writes down sound files; a file that cannot be heard is told of, and the next one follows."""
+    from .audit import audit_clip
     from .inference import load_recogniser
     from .sources import source
 
     recogniser = load_recogniser(args.model or source().recogniser)
-    results = []
+    results: list[dict[str, Any]] = []
     for file in args.files:
-        transcript = recogniser.transcribe(file)
-        result = {"file": file, "text": transcript.text}
+        try:
+            transcript = recogniser.transcribe(file)
+        except AsrError as error:
+            print(f"asr-helpers: {printable(error)}", file=sys.stderr)
+            results.append({"file": file, "error": str(error)})
+            continue
+        result: dict[str, Any] = {"file": file, "text": transcript.text}
         print(f"{printable(file)}: {printable(transcript.text)}")
         if args.timestamps:
             result["words"] = [vars(word) for word in transcript.words]
             for word in transcript.words:
                 print(f"  {word.start:7.2f} {word.end:7.2f} s  {word.confidence:4.0%}  {printable(word.text)}")
+        if problems := audit_clip(file, recogniser.sampling_rate):
+            result["problems"] = problems
+            for message in problems.values():
+                print(f"asr-helpers: {printable(file)}: {printable(message)}", file=sys.stderr)
         results.append(result)
     _write_json(args.json, results)
+    return int(any("error" in result for result in results))
 
 
 def demo(args: argparse.Namespace) -> None:
@@ -248,7 +284,7 @@ def demo(args: argparse.Namespace) -> None:
     _write_json(args.json, result)
     print(f"\n{len(pairs)} clips by voices never heard in training. Three of them:\n")
     for pair in pairs[:3]:
-        print(f"  said   {pair['reference']}\n  heard  {pair['hypothesis']}\n")
+        print(f"  said   {printable(pair['reference'])}\n  heard  {printable(pair['hypothesis'])}\n")
     print(f"WER before (fresh head): {before.wer:.3f}\nWER after fine-tuning:   {after.wer:.3f}")
     print(
         f"trained in {result['train_seconds']:.0f} s, {result['total_seconds']:.0f} s in all; results are in outputs/"
@@ -352,7 +388,7 @@ def main(argv: list[str] | None = None) -> int:
         if _is_first():
             print(f"asr-helpers: {printable(error)}", file=sys.stderr)
         return 143
-    except AsrError as error:
+    except (AsrError, OSError) as error:  # OSError: a disk that is full, a folder that may not be read
         print(f"asr-helpers: {printable(error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

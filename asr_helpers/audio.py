@@ -53,14 +53,40 @@ class _Bytes(io.BytesIO):
         return super().seek(max(offset, 0) if whence == io.SEEK_SET else offset, whence)
 
 
-def _unreadable(audio: Audio, error: Exception) -> AsrError:
+def name_of(audio: Audio) -> str:
+    """What a message calls a clip.
+
+    >>> name_of({"bytes": b"", "path": "a.wav"}), name_of(b"RIFF")
+    ('a.wav', 'a clip of 4 bytes')
+    """
     if isinstance(audio, dict):
-        name = audio.get("path") or "a clip without a path"
-    else:
-        name = f"a clip of {len(audio)} bytes" if isinstance(audio, bytes) else audio
+        return str(audio.get("path") or "a clip without a path")
+    return f"a clip of {len(audio)} bytes" if isinstance(audio, bytes) else str(audio)
+
+
+def as_waveform(samples: np.ndarray) -> np.ndarray:
+    """Makes sure that an array is a waveform.
+
+    Returns:
+        The same array, (num_samples,) float.
+
+    Raises:
+        AsrError: it has another number of axes than one, or holds something else than floats.
+    """
+    samples = np.asarray(samples)
+    if samples.ndim != 1:
+        few = f": take the mean over axis {int(np.argmin(samples.shape))}, its channels" if samples.ndim == 2 else ""
+        raise AsrError(f"A waveform has one axis, (num_samples,), and this one has the shape {samples.shape}{few}.")
+    if not np.issubdtype(samples.dtype, np.floating):
+        whole = f": divide by {np.iinfo(samples.dtype).max + 1:,}" if samples.dtype.kind == "i" else ""
+        raise AsrError(f"A waveform holds floats in [-1, 1], and this one holds {samples.dtype}{whole}.")
+    return samples
+
+
+def _unreadable(audio: Audio, error: Exception) -> AsrError:
     reason = "" if isinstance(error, MemoryError) else getattr(error, "error_string", str(error)).rstrip(".")
     reason = reason or "it breaks off or is damaged"  # libsndfile has no words for a damaged FLAC
-    return AsrError(f"{str(name)!r} is not a sound file that can be read ({reason}): use WAV, FLAC, OGG or MP3.")
+    return AsrError(f"{name_of(audio)!r} is not a sound file that can be read ({reason}): use WAV, FLAC, OGG or MP3.")
 
 
 def open_sound(audio: Audio) -> soundfile.SoundFile:
@@ -138,9 +164,16 @@ def resample(waveform: np.ndarray, sampling_rate: int, new_rate: int) -> np.ndar
     Returns:
         (about num_samples * new_rate / sampling_rate,) float32.
 
+    Raises:
+        AsrError: it is no waveform, or a rate is not above 0.
+
     >>> resample(np.zeros(800, dtype="float32"), 8_000, 16_000).shape
     (1600,)
     """
+    waveform = as_waveform(waveform)
+    for rate in (sampling_rate, new_rate):
+        if not rate > 0:
+            raise AsrError(f"A sampling rate is above 0 Hz, and this one is {rate!r}.")
     return waveform if sampling_rate == new_rate else soxr.resample(waveform, sampling_rate, new_rate)
 
 
@@ -156,7 +189,8 @@ def load(audio: Audio, sampling_rate: int) -> np.ndarray:
     waveform, its_rate = decode(audio)
     if not LOWEST_RATE <= its_rate <= HIGHEST_RATE:
         raise AsrError(
-            f"A clip's header gives {its_rate} Hz, at which no speech is recorded: write the true rate there."
+            f"{name_of(audio)!r}: its header gives {its_rate} Hz, at which no speech is recorded; write the true rate "
+            "there."
         )
     return resample(waveform, its_rate, sampling_rate)
 
@@ -175,7 +209,7 @@ def encode(waveform: np.ndarray, sampling_rate: int) -> bytes:
     ([0.0, 0.5, -0.5], 8000)
     """
     file = io.BytesIO()
-    soundfile.write(file, waveform, sampling_rate, format="WAV", subtype="PCM_16")
+    soundfile.write(file, as_waveform(waveform), sampling_rate, format="WAV", subtype="PCM_16")
     return file.getvalue()
 
 
@@ -190,11 +224,12 @@ def facts(waveform: np.ndarray, sampling_rate: int) -> ClipFacts:
         sampling_rate: Hz.
 
     Raises:
-        AsrError: there is no sample.
+        AsrError: it is no waveform, or there is no sample.
 
     >>> facts(np.tile([0.5, -0.5], 4_000), 8_000).level  # a square wave of half the full scale
     -6.02...
     """
+    waveform = as_waveform(waveform)
     if not len(waveform):
         raise AsrError("The clip has no samples: there is nothing to measure.")
     size = min(round(FRAME * sampling_rate), len(waveform))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import AsrError
+from .audio import as_waveform
 
 if TYPE_CHECKING:
     import torch
@@ -44,9 +45,13 @@ class DataCollatorCTCWithPadding:
         Returns:
             `input_values`, (B, T) float32; `labels`, (B, L) int64, padded with -100; and
             `attention_mask`, (B, T), where the feature extractor says `return_attention_mask`.
+
+        Raises:
+            AsrError: there is no example, a waveform is none, or a label is not the processor's.
         """
         import torch
 
+        _check_examples(examples, len(self.processor.tokenizer))
         batch = self.processor.feature_extractor.pad(
             [{"input_values": example["input_values"]} for example in examples],
             pad_to_multiple_of=self.pad_to_multiple_of,
@@ -59,12 +64,40 @@ class DataCollatorCTCWithPadding:
         return {**batch, "labels": torch.from_numpy(labels)}
 
 
+def _check_examples(examples: list[dict[str, Any]], num_tokens: int) -> None:
+    if not examples:
+        raise AsrError("There is no example to make a batch of.")
+    for row, example in enumerate(examples):
+        for name in ("input_values", "labels"):
+            if name not in example:
+                raise AsrError(f"Example {row} has no {name!r}, only {', '.join(example)}: prepare the rows first.")
+        try:
+            as_waveform(example["input_values"])
+        except AsrError as error:
+            raise AsrError(f"Example {row}: {error}") from None
+        wrong = [label for label in example["labels"] if not 0 <= label < num_tokens]
+        if wrong:
+            raise AsrError(
+                f"Example {row} has the label {wrong[0]}, and the vocabulary has {num_tokens} tokens: "
+                "prepare the rows with this processor."
+            )
+
+
+def _check_lengths(lengths: Sequence[float]) -> None:
+    wrong = [clip for clip, length in enumerate(lengths) if not 0 <= length < math.inf]
+    if wrong:
+        raise AsrError(f"Clip {wrong[0]} has the length {lengths[wrong[0]]!r}: it is to be 0 or more.")
+    if not len(lengths) or not max(lengths):
+        raise AsrError("There is no clip with any length: there is nothing to make batches of.")
+
+
 def padding_share(lengths: list[int] | list[float]) -> float:
     """What share of a padded batch is padding, from its clips' lengths.
 
     >>> padding_share([2.0, 4.0])
     0.25
     """
+    _check_lengths(lengths)
     return 1 - sum(lengths) / (len(lengths) * max(lengths))
 
 
@@ -246,6 +279,8 @@ def _cuts(lengths: np.ndarray, budget: float, world_size: int) -> list[int]:
 
 
 def _cut(order: list[int], batch_size: int) -> list[list[int]]:
+    if batch_size < 1:
+        raise AsrError(f"A batch has 1 clip or more, not {batch_size}.")
     return [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
 
 
@@ -255,5 +290,6 @@ def total_padding_share(lengths: Sequence[float], batches: Sequence[Sequence[int
     >>> total_padding_share([2.0, 4.0, 1.0], [[0, 1], [2]])
     0.222...
     """
+    _check_lengths(lengths)
     padded = sum(len(batch) * max(lengths[clip] for clip in batch) for batch in batches)
     return 1 - sum(lengths[clip] for batch in batches for clip in batch) / padded

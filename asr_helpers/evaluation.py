@@ -43,8 +43,15 @@ class ErrorCounts:
 
     @property
     def rate(self) -> float:
-        """(S + D + I) / (H + S + D): at least 0, and above 1 when much was inserted."""
-        return self.errors / (self.hits + self.substitutions + self.deletions)
+        """(S + D + I) / (H + S + D): at least 0, and above 1 when much was inserted.
+
+        Raises:
+            AsrError: there is no word in the references, so there is no rate.
+        """
+        said = self.hits + self.substitutions + self.deletions
+        if not said:
+            raise AsrError("Nothing was said, so there is no error rate: leave out what has no reference.")
+        return self.errors / said
 
 
 @dataclass(frozen=True)
@@ -101,6 +108,12 @@ class AlignedWord:
 
 
 def _check(references: Sequence[str], hypotheses: Sequence[str]) -> None:
+    for name, texts in (("references", references), ("hypotheses", hypotheses)):
+        if isinstance(texts, str):
+            raise AsrError(f"The {name} are one text, {texts[:40]!r}: put it in a list.")
+        for row, text in enumerate(texts):
+            if not isinstance(text, str):
+                raise AsrError(f"Utterance {row} of the {name} is no text but {text!r}.")
     if len(references) != len(hypotheses):
         raise AsrError(f"{len(references)} references and {len(hypotheses)} hypotheses: there must be one each.")
     if not len(references):
@@ -137,7 +150,9 @@ def sum_counts(counts: Iterable[ErrorCounts]) -> ErrorCounts:
     >>> sum_counts([ErrorCounts(3, 1, 0, 0), ErrorCounts(2, 0, 0, 1)])
     ErrorCounts(hits=5, substitutions=1, deletions=0, insertions=1)
     """
-    return ErrorCounts(*map(sum, zip(*(vars(one).values() for one in counts), strict=True)))
+    return ErrorCounts(
+        *(sum(column) for column in zip((0, 0, 0, 0), *(vars(one).values() for one in counts), strict=True))
+    )
 
 
 def score(references: Sequence[str], hypotheses: Sequence[str], seed: int = 0) -> Scores:
@@ -145,7 +160,8 @@ def score(references: Sequence[str], hypotheses: Sequence[str], seed: int = 0) -
 
     The interval resamples utterances, not words, since the errors of one utterance go
     together (Bisani and Ney, "Bootstrap estimates for confidence intervals in ASR
-    performance evaluation", ICASSP 2004).
+    performance evaluation", ICASSP 2004). An utterance without a word in its reference has no
+    error rate, and none is made up for it.
 
     Raises:
         AsrError: the lists differ in length or are empty, or a reference is empty.
@@ -187,13 +203,13 @@ def evaluate(recogniser: "Recogniser", rows: Iterable[dict[str, Any]]) -> tuple[
         AsrError: there is no row, or one cannot be read or has no text to score.
     """
     characters = vocabulary(recogniser.processor)
-    transcripts = [
-        {
-            "reference": normalise_text(row["transcription"], characters).text,
-            "hypothesis": recogniser.transcribe(row["audio"]).text,
-        }
-        for row in rows
-    ]
+    transcripts = []
+    for number, row in enumerate(rows):
+        try:
+            reference = normalise_text(row["transcription"], characters).text
+            transcripts.append({"reference": reference, "hypothesis": recogniser.transcribe(row["audio"]).text})
+        except AsrError as error:
+            raise AsrError(f"Row {number}: {error}") from error
     return score(*([row[side] for row in transcripts] for side in ("reference", "hypothesis"))), transcripts
 
 
@@ -238,9 +254,14 @@ def group_counts(groups: Sequence[str], counts: Sequence[ErrorCounts]) -> dict[s
         groups: each utterance's: its voice, its intent.
         counts: from `count_errors`.
 
+    Raises:
+        AsrError: the lists differ in length.
+
     >>> group_counts(["b", "a", "b"], count_errors(["X", "Y", "Z"], ["X", "", "Z"]))["a"]
     [ErrorCounts(hits=0, substitutions=0, deletions=1, insertions=0)]
     """
+    if len(groups) != len(counts):
+        raise AsrError(f"{len(groups)} groups and {len(counts)} counts: each utterance has one of each.")
     found: dict[str, list[ErrorCounts]] = {name: [] for name in sorted(set(groups))}
     for name, count in zip(groups, counts, strict=True):
         found[name].append(count)
@@ -301,8 +322,24 @@ def compute_metrics(prediction: "EvalPrediction", processor: "ProcessorMixin") -
     Returns:
         `wer`, `cer`, and `blank_share`, the share of frames that say blank: 1.0 is the plateau on which
         CTC training starts, and on which a bad recipe stays.
+
+    Raises:
+        AsrError: the predictions are no ids, an id is not the processor's, or a reference is empty.
     """
     blank = processor.tokenizer.pad_token_id
+    for name, ids in (("predictions", prediction.predictions), ("labels", prediction.label_ids)):
+        if np.ndim(ids) != 2:
+            raise AsrError(
+                f"The {name} have the shape {np.shape(ids)}, and (clips, ids) is wanted: "
+                "give Trainer preprocess_logits_for_metrics=argmax_ids."
+            )
+        wrong = np.argwhere((ids != -100) & ((ids < 0) | (ids >= len(processor.tokenizer))))
+        if len(wrong):
+            clip, place = wrong[0]
+            raise AsrError(
+                f"The {name} of clip {clip} hold the id {ids[clip, place]}, and the vocabulary has "
+                f"{len(processor.tokenizer)} tokens: the model and the processor do not belong together."
+            )
     padding = prediction.predictions == -100
     ids = np.where(padding, blank, prediction.predictions)
     labels = np.where(prediction.label_ids == -100, blank, prediction.label_ids)

@@ -14,10 +14,10 @@ import numpy as np
 
 from . import AsrError, audio
 from .audio import Audio
-from .preprocessing import load_processor
+from .preprocessing import load_processor, model_loading, vocabulary
 
 if TYPE_CHECKING:
-    from transformers import AutomaticSpeechRecognitionPipeline, Wav2Vec2ForCTC, Wav2Vec2Processor
+    from transformers import AutomaticSpeechRecognitionPipeline, PretrainedConfig, Wav2Vec2ForCTC, Wav2Vec2Processor
 
 
 @dataclass(frozen=True)
@@ -72,21 +72,40 @@ class Recogniser:
             (frames, vocabulary) float32 probabilities.
 
         Raises:
-            AsrError: the clip is shorter than one frame, 25 ms.
+            AsrError: it is no waveform, is shorter than one frame, 25 ms, or too long for the memory.
         """
         import torch
 
+        waveform = audio.as_waveform(waveform)
         if len(waveform) < 400:
             raise AsrError(
                 f"A clip of {len(waveform)} samples is shorter than one frame (400): there is nothing to hear."
             )
         inputs = self.processor(waveform, sampling_rate=self.sampling_rate, return_tensors="pt")
-        with torch.inference_mode():
-            logits = self.model(inputs.input_values.to(self.model.device, self.model.dtype)).logits[0]  # (frames, V)
+        try:
+            with torch.inference_mode():
+                values = inputs.input_values.to(self.model.device, self.model.dtype)
+                logits = self.model(values).logits[0]  # (frames, V)
+        except RuntimeError as error:  # torch.OutOfMemoryError is one; on a CPU it has no name of its own
+            if not isinstance(error, torch.OutOfMemoryError) and "can't allocate memory" not in str(error):
+                raise
+            raise AsrError(
+                f"A clip of {len(waveform) / self.sampling_rate:.0f} s does not fit the memory, of which it needs "
+                "more the longer it is: cut it into clips below 30 s."
+            ) from error
         return logits.float().softmax(dim=-1).cpu().numpy()
 
     def read(self, emission: np.ndarray) -> Transcript:
-        """Greedy CTC decoding of an emission, (frames, vocabulary)."""
+        """Greedy CTC decoding of an emission, (frames, vocabulary).
+
+        Raises:
+            AsrError: it has another shape.
+        """
+        if np.ndim(emission) != 2 or emission.shape[1] != self.model.config.vocab_size:
+            raise AsrError(
+                f"An emission is (frames, {self.model.config.vocab_size}), and this one has the shape "
+                f"{np.shape(emission)}: give one clip's, frames first."
+            )
         ids = emission.argmax(axis=-1)  # (frames,)
         decoded = self.processor.tokenizer.decode(ids, output_word_offsets=True)
         best = np.log(emission.max(axis=-1))
@@ -102,9 +121,13 @@ class Recogniser:
         """From a dataset row's undecoded audio, a path, or a file's bytes, to text.
 
         Raises:
-            AsrError: it cannot be read, or is shorter than one frame.
+            AsrError: it cannot be read, is shorter than one frame, or too long for the memory.
         """
-        return self.read(self.emission(audio.load(clip, self.sampling_rate)))
+        waveform = audio.load(clip, self.sampling_rate)
+        try:
+            return self.read(self.emission(waveform))
+        except AsrError as error:
+            raise AsrError(f"{audio.name_of(clip)!r}: {error}") from error
 
     def pipeline(self) -> "AutomaticSpeechRecognitionPipeline":
         """The `transformers` pipeline of the same model.
@@ -139,18 +162,37 @@ def collapse(path: Sequence[int], blank: int) -> tuple[list[int], list[int]]:
     return merged, [frame for frame in merged if path[frame] != blank]
 
 
+def _check_belonging(checkpoint: str | Path, config: "PretrainedConfig", processor: "Wav2Vec2Processor") -> None:
+    """Makes sure that the head writes the processor's tokens. Tokens for training alone, such as <s>, it may lack."""
+    tokenizer = processor.tokenizer
+    ids = tokenizer.convert_tokens_to_ids(sorted(vocabulary(processor) - {" "}))
+    if not max(ids, default=0) < config.vocab_size <= len(tokenizer):
+        raise AsrError(
+            f"The model of {str(checkpoint)!r} writes {config.vocab_size} tokens and its processor knows "
+            f"{len(tokenizer)}: save the processor it was trained with beside it."
+        )
+    if config.pad_token_id != tokenizer.pad_token_id:
+        raise AsrError(
+            f"In {str(checkpoint)!r} the model's blank is token {config.pad_token_id} and the processor's is "
+            f"{tokenizer.pad_token_id}: save the processor it was trained with beside it."
+        )
+
+
 def load_recogniser(checkpoint: str | Path) -> Recogniser:
     """Loads a fine-tuned checkpoint, from a folder or by its name on the hub.
 
     Raises:
-        AsrError: there is no such folder, or it lacks its processor or its CTC head.
+        AsrError: there is no such folder, it lacks its processor, its weights or its CTC head, or the model and the
+            processor do not belong together.
     """
     import torch
     from transformers import AutoModelForCTC
 
     processor = load_processor(checkpoint)
-    model, report = AutoModelForCTC.from_pretrained(checkpoint, dtype=torch.float32, output_loading_info=True)
+    with model_loading(checkpoint):
+        model, report = AutoModelForCTC.from_pretrained(checkpoint, dtype=torch.float32, output_loading_info=True)
     if any(key.startswith("lm_head") for key in report["missing_keys"]):
         raise AsrError(f"{str(checkpoint)!r} has no CTC head, so it cannot write yet: fine-tune it first.")
+    _check_belonging(checkpoint, model.config, processor)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     return Recogniser(model.to(device).eval(), processor)

@@ -168,7 +168,12 @@ def split_by_voice(rows: "Dataset", held_out: Iterable[str]) -> tuple["Dataset",
 
     Returns:
         (train, test): no voice is in both.
+
+    Raises:
+        AsrError: a voice speaks no row, or the rows have no `path` that would name theirs.
     """
+    if "path" not in rows.column_names:
+        raise AsrError(f"The rows have no 'path' that would name a voice, only {', '.join(rows.column_names)}.")
     held_out = set(held_out)
     heard = [voice_of(path) for path in rows["path"]]
     unknown = held_out - set(heard)
@@ -235,8 +240,18 @@ def _hold_out(rows: "Dataset", share: float) -> tuple["Dataset", "Dataset"]:
 
 
 def durations(rows: "Dataset") -> list[float]:
-    """Each clip's length in seconds, from its header: nothing is decoded."""
-    return [audio.duration(clip) for clip in rows["audio"]]
+    """Each clip's length in seconds, from its header: nothing is decoded.
+
+    Raises:
+        AsrError: a row's clip cannot be read.
+    """
+    lengths = []
+    for number, clip in enumerate(rows["audio"]):
+        try:
+            lengths.append(audio.duration(clip))
+        except AsrError as error:
+            raise AsrError(f"Row {number}: {error}") from None
+    return lengths
 
 
 @dataclass(frozen=True)

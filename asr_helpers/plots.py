@@ -14,6 +14,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
+from . import AsrError
+from .audio import as_waveform
 from .collation import IGNORED
 from .evaluation import AlignedWord, Scores
 
@@ -44,6 +46,8 @@ class Picture(Figure):
 
 
 def _figure(rows: int, height: float, **kwargs: Any) -> tuple[Figure, Any]:
+    if not rows:
+        raise AsrError("There is nothing to draw.")
     figure = Picture(figsize=(WIDTH, height), dpi=80, layout="constrained", facecolor="white")
     return figure, figure.subplots(rows, **kwargs)
 
@@ -59,7 +63,13 @@ def spectrogram(waveform: np.ndarray, sampling_rate: int, window: float = 0.025,
 
     Returns:
         (frequencies, frames) float, dB below the loudest, not under -60. Frequencies run from 0 to sampling_rate / 2.
+
+    Raises:
+        AsrError: it is no waveform, or has no samples.
     """
+    waveform = as_waveform(waveform)
+    if not len(waveform):
+        raise AsrError("The clip has no samples: there is nothing to draw.")
     size, hop = int(window * sampling_rate), int(step * sampling_rate)
     padded = np.pad(waveform, (size // 2, size))
     frames = np.lib.stride_tricks.sliding_window_view(padded, size)[: len(waveform) : hop]  # (frames, size)
@@ -69,6 +79,7 @@ def spectrogram(waveform: np.ndarray, sampling_rate: int, window: float = 0.025,
 
 
 def _draw_waveform(axes: "Axes", waveform: np.ndarray, sampling_rate: int) -> None:
+    waveform = as_waveform(waveform)
     seconds, step = len(waveform) / sampling_rate, 1
     if len(waveform) > 8 * COLUMNS:  # a line down and up each column looks the same and is drawn in a tenth of the time
         step = len(waveform) // COLUMNS
@@ -140,7 +151,7 @@ def plot_counts(counts: Mapping[str, int], what: str) -> Figure:
         what: the axis's label.
     """
     pairs = Counter(counts).most_common()
-    figure, axes = _figure(1, 2.8)
+    figure, axes = _figure(min(len(pairs), 1), 2.8)
     axes.bar(range(len(pairs)), [count for _, count in pairs], color=BLUE)
     names = ["space" if name == " " else name for name, _ in pairs]
     slanted = max(map(len, names)) > 5
@@ -179,7 +190,7 @@ def plot_scores(scores: Mapping[str, Scores]) -> Figure:
     Args:
         scores: by name, from `evaluation.score`.
     """
-    figure, axes = _figure(1, 1.1 + 0.45 * len(scores))
+    figure, axes = _figure(min(len(scores), 1), 1.1 + 0.45 * len(scores))
     for row, result in enumerate(scores.values()):
         low, high = result.interval
         axes.plot([low, high], [row, row], color=BLUE, linewidth=3, solid_capstyle="butt")
@@ -210,9 +221,12 @@ def plot_lengths(seconds: Sequence[float], labels: Sequence[int], longest: float
         labels: how many each clip has.
         longest: what the sound is padded to, s; None is the longest clip.
     """
-    size, most = len(seconds), max(labels)
+    if len(seconds) != len(labels):
+        raise AsrError(f"{len(seconds)} clips and {len(labels)} numbers of labels: each clip has one of each.")
+    size = len(seconds)
+    figure, (left, right) = _figure(min(size, 1), 0.9 + min(0.34 * size, 4.5), ncols=2, sharey=True)
+    most = max(labels)
     longest = max(seconds) if longest is None else longest
-    figure, (left, right) = _figure(1, 0.9 + min(0.34 * size, 4.5), ncols=2, sharey=True)
     for axes, lengths, end, colour in ((left, seconds, longest, BLUE), (right, labels, most, GREEN)):
         for row, length in enumerate(lengths):
             axes.barh(row, length, color=colour)
@@ -313,6 +327,8 @@ def plot_emission(
         waveform: (num_samples,) float32.
         blank: the blank's id; its row is at the bottom.
     """
+    if np.ndim(emission) != 2 or emission.shape[1] != len(tokens):
+        raise AsrError(f"An emission is (frames, {len(tokens)}), and this one has the shape {np.shape(emission)}.")
     seconds = len(waveform) / sampling_rate
     used = [i for i in np.argsort(tokens)[::-1] if i != blank and emission[:, i].max() > 0.05]
     order = [blank, *used]

@@ -8,7 +8,8 @@ asked for: nothing is cached to disk.
 
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import pairwise
@@ -44,7 +45,7 @@ def load_processor(checkpoint: str | Path) -> "ProcessorMixin":
     """The processor beside a checkpoint, in a folder or on the hub.
 
     Raises:
-        AsrError: there is no such folder, or no processor in it.
+        AsrError: there is no such folder, no processor in it, or one of a model that reads no waveforms.
     """
     from transformers import AutoProcessor
 
@@ -73,7 +74,33 @@ def load_processor(checkpoint: str | Path) -> "ProcessorMixin":
             f"The checkpoint {str(checkpoint)!r} has no whole processor (a tokenizer and a feature extractor): "
             "save it there with processor.save_pretrained."
         )
+    takes = processor.feature_extractor.model_input_names[0]
+    if takes != "input_values" or not hasattr(processor.tokenizer, "word_delimiter_token"):
+        raise AsrError(
+            f"The checkpoint {str(checkpoint)!r} is not of Wav2Vec2's kind: its processor makes {takes} and has a "
+            f"{type(processor.tokenizer).__name__}. Take one that reads waveforms and writes by CTC, such as "
+            "Wav2Vec2, HuBERT or WavLM."
+        )
     return processor
+
+
+@contextmanager
+def model_loading(checkpoint: str | Path) -> Iterator[None]:
+    """Around `from_pretrained`: what it raises becomes one sentence.
+
+    Raises:
+        AsrError: the checkpoint has no weights, damaged ones, or those of another architecture.
+    """
+    try:
+        yield
+    except AsrError:
+        raise
+    except Exception as error:  # safetensors, torch and transformers each have errors of their own
+        reason = str(error).strip().partition("\n")[0].rstrip(":")
+        raise AsrError(
+            f"The model of {str(checkpoint)!r} cannot be loaded as one with a CTC head ({reason}): take a whole "
+            "checkpoint of Wav2Vec2, HuBERT or WavLM."
+        ) from error
 
 
 def vocabulary(processor: "ProcessorMixin") -> frozenset[str]:
@@ -128,6 +155,9 @@ def write_characters(text: str, characters: frozenset[str]) -> list[WrittenChara
         One for each character, an accent together with its letter. Their `written` make the normalised text:
         of several spaces in a row all but the first, and those at the ends, are "".
 
+    Raises:
+        AsrError: it is no text.
+
     >>> for one in write_characters("Pay £5", frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ' ")):
     ...     print(repr(one.character), repr(one.written), one.kind)
     'P' 'P' kept
@@ -137,6 +167,8 @@ def write_characters(text: str, characters: frozenset[str]) -> list[WrittenChara
     '£' '' lost
     '5' '' lost
     """
+    if not isinstance(text, str):
+        raise AsrError(f"A text is wanted, and this is {text!r}: write what is said, or leave the row out.")
     steps, last = [], " "
     for character in unicodedata.normalize("NFC", text):
         written, lost = _write(character.translate(PLAIN), characters)
@@ -160,6 +192,9 @@ def normalise_text(text: str, characters: frozenset[str]) -> NormalisedText:
         text: as a person wrote it.
         characters: from `vocabulary`.
 
+    Raises:
+        AsrError: it is no text.
+
     >>> normalise_text("Pay £50 to O’Neill, please", frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ' "))
     NormalisedText(text="PAY TO O'NEILL PLEASE", lost=Counter({'£': 1, '5': 1, '0': 1, ',': 1}))
     """
@@ -172,7 +207,7 @@ def encode_text(text: str, processor: "ProcessorMixin") -> list[int]:
     """A text as a person wrote it to labels.
 
     Raises:
-        AsrError: it has no character of the vocabulary.
+        AsrError: it is no text, or has no character of the vocabulary.
     """
     written = normalise_text(text, vocabulary(processor)).text
     if not written:
@@ -208,8 +243,11 @@ def prepare_dataset(row: dict[str, Any], processor: "ProcessorMixin") -> dict[st
         `input_values`, (num_samples,) float32, and `labels`, (num_labels,) ints.
 
     Raises:
-        AsrError: the text has no character of the vocabulary, or the audio cannot be read.
+        AsrError: a column is missing, the text has no character of the vocabulary, or the audio cannot be read.
     """
+    for column in ("audio", "transcription"):
+        if column not in row:
+            raise AsrError(f"The row has no {column!r}, only {', '.join(row)}: rename its columns.")
     extractor = processor.feature_extractor
     waveform = audio.load(row["audio"], extractor.sampling_rate)  # (num_samples,)
     labels = encode_text(row["transcription"], processor)
@@ -224,5 +262,12 @@ def _prepare_batch(batch: dict[str, list], processor: "ProcessorMixin") -> dict[
 
 
 def prepare(rows: "Dataset", processor: "ProcessorMixin") -> "Dataset":
-    """Rows that pass through `prepare_dataset` whenever one is asked for. Nothing is computed or written now."""
+    """Rows that pass through `prepare_dataset` whenever one is asked for. Nothing is computed or written now.
+
+    Raises:
+        AsrError: a column is missing.
+    """
+    missing = {"audio", "transcription"} - set(rows.column_names)
+    if missing:
+        raise AsrError(f"The rows have no {sorted(missing)[0]!r}, only {', '.join(rows.column_names)}: rename it.")
     return rows.select_columns(["audio", "transcription"]).with_transform(partial(_prepare_batch, processor=processor))

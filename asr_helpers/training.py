@@ -6,6 +6,7 @@ The training loop is `transformers.Trainer`'s.
 """
 
 import json
+import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -18,7 +19,7 @@ from .checkpoints import WholeCheckpoints, checkpoint_callback, newest_whole
 from .collation import DataCollatorCTCWithPadding, DurationBatches, RandomBatches
 from .evaluation import argmax_ids, compute_metrics, plateau_warning
 from .loading import durations
-from .preprocessing import encode_text, frames_needed, prepare
+from .preprocessing import encode_text, frames_needed, model_loading, prepare
 from .sources import Recipe, Source
 from .streaming import PreparedRows, StreamedBatches
 
@@ -57,7 +58,7 @@ def build_model(checkpoint: str, processor: "ProcessorMixin", seed: int = 0) -> 
         seed: of the head's random start.
 
     Raises:
-        AsrError: the checkpoint lacks weights of its encoder.
+        AsrError: the checkpoint cannot be loaded, or lacks weights of its encoder.
     """
     import torch
     from transformers import AutoModelForCTC, set_seed
@@ -67,17 +68,18 @@ def build_model(checkpoint: str, processor: "ProcessorMixin", seed: int = 0) -> 
     verbosity = logging.get_verbosity()
     logging.set_verbosity_error()  # its report would call the fresh head a mistake
     try:
-        model, report = AutoModelForCTC.from_pretrained(
-            checkpoint,
-            dtype=torch.float32,
-            vocab_size=len(processor.tokenizer),
-            pad_token_id=processor.tokenizer.pad_token_id,
-            ctc_loss_reduction="mean",
-            ctc_zero_infinity=True,
-            layerdrop=0.0,
-            ignore_mismatched_sizes=True,
-            output_loading_info=True,
-        )
+        with model_loading(checkpoint):
+            model, report = AutoModelForCTC.from_pretrained(
+                checkpoint,
+                dtype=torch.float32,
+                vocab_size=len(processor.tokenizer),
+                pad_token_id=processor.tokenizer.pad_token_id,
+                ctc_loss_reduction="mean",
+                ctc_zero_infinity=True,
+                layerdrop=0.0,
+                ignore_mismatched_sizes=True,
+                output_loading_info=True,
+            )
     finally:
         logging.set_verbosity(verbosity)
     # masked_spec_embed is the mask's own vector: a checkpoint never trained with masking has none.
@@ -238,12 +240,20 @@ def build_trainer(
         callbacks: what else watches the training, such as `widgets.training_view()`.
 
     Raises:
-        AsrError: there are fewer rows than ranks, or a stream without `max_steps`.
+        AsrError: there are fewer rows than ranks, a stream without `max_steps`, or a model that was not built for this
+            processor.
     """
     import torch
     from datasets import Dataset
     from transformers.trainer_callback import PrinterCallback
 
+    head = (model.config.vocab_size, model.config.pad_token_id)
+    wanted = (len(processor.tokenizer), processor.tokenizer.pad_token_id)
+    if head != wanted:
+        raise AsrError(
+            f"The model writes {head[0]} tokens, {head[1]} its blank, and the processor has {wanted[0]}, {wanted[1]} "
+            "its blank: build the model with build_model and this processor."
+        )
     if recipe.freeze_feature_encoder:
         model.freeze_feature_encoder()
     seed = args.seed if args.data_seed is None else args.data_seed
@@ -351,7 +361,10 @@ def _trainer_class(
         def training_step(self, model, inputs, num_items_in_batch=None):
             rows = inputs.pop("rows")
             self._position = inputs.pop("position", None)
-            loss = super().training_step(model, inputs, num_items_in_batch)
+            try:
+                loss = super().training_step(model, inputs, num_items_in_batch)
+            except torch.OutOfMemoryError as error:
+                raise _out_of_memory(inputs["input_values"].shape, self.processing_class, rows) from error
             if not torch.isfinite(loss):
                 raise AsrError(
                     f"The loss is {loss.item()} in step {self.state.global_step + 1}, on the training rows "
@@ -361,6 +374,19 @@ def _trainer_class(
             return loss
 
     return HeadFirstTrainer
+
+
+def _out_of_memory(shape: Sequence[int], processor: "ProcessorMixin", rows: list[int]) -> AsrError:
+    """What to say of a batch of that shape, (B, T), that did not fit: a budget to try is half of what it took."""
+    clips, seconds = shape[0], shape[0] * shape[1] / processor.feature_extractor.sampling_rate
+    if clips > 1:
+        way_out = f"try a recipe with seconds_per_batch={seconds / 2:.1f}"
+    else:
+        way_out = f"cut it into clips of {seconds / 2:.1f} s or less"
+    return AsrError(
+        f"The GPU's memory is full at {clips} clip{'s' * (clips > 1)} of {seconds:.1f} s in all, padding included, the "
+        f"training rows {', '.join(map(str, rows))}: {way_out}."
+    )
 
 
 def _epochs():
@@ -433,7 +459,8 @@ def fine_tune(
 
     Raises:
         AsrError: `resume` is asked for and there is nothing to go on from, a row's labels are longer than its frames
-            (a stream leaves such rows out and names them), the loss is not finite, or the disk is full.
+            (a stream leaves such rows out and names them), the loss is not finite, a GPU's memory or the disk is full,
+            or `output_dir` cannot be written to.
         Terminated: SIGTERM came; a checkpoint of that moment is whole.
 
     >>> import tempfile
@@ -450,6 +477,7 @@ def fine_tune(
     from datasets import Dataset
 
     output_dir = Path(output_dir)
+    _check_writable(output_dir)
     args = training_arguments(output_dir, source.recipe, seed=seed, **changes)
     checkpoint = _checkpoint_to_resume(output_dir, args) if resume else None
     model = build_model(source.checkpoint, processor, seed)
@@ -470,11 +498,22 @@ def fine_tune(
     )
     trainer.save_model()
     if trainer.is_world_process_zero():
+        (output_dir / "training_args.bin").unlink(missing_ok=True)  # a pickle: training.json says what it says
         num_train = len(train) if isinstance(train, Dataset) else None
         write_model_card(result, source, num_train, len(validation), seed)
         if push_to_hub:
             _push(output_dir)
     return result
+
+
+def _check_writable(folder: Path) -> None:
+    """Makes sure, before anything is trained, that what is learnt can be kept."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(b"0")
+    except OSError as error:
+        raise AsrError(f"{str(folder)!r} cannot be written to ({error.strerror}): name another folder.") from None
 
 
 def _checkpoint_to_resume(output_dir: Path, args: "TrainingArguments") -> str:

@@ -310,3 +310,40 @@ def test_a_clip_shorter_than_a_piece_has_facts_and_none_has_not():
     assert audio.facts(square(0.5)[:10], 8_000).level == pytest.approx(20 * np.log10(0.5))
     with pytest.raises(AsrError, match="no samples"):
         audio.facts(np.zeros(0, dtype="float32"), 8_000)
+
+
+# Bad input
+
+
+@pytest.mark.parametrize(
+    "function", [lambda wave: audio.resample(wave, 8_000, 16_000), lambda wave: audio.encode(wave, 8_000),
+                 lambda wave: audio.facts(wave, 8_000)], ids=["resample", "encode", "facts"],
+)  # fmt: skip
+class TestWhatIsNoWaveform:
+    @pytest.mark.parametrize(("shape", "axis"), [((2, 800), 0), ((800, 2), 1)], ids=["channels first", "channels last"])
+    def test_several_channels(self, function, shape, axis):
+        with pytest.raises(
+            AsrError, match=rf"the shape \({shape[0]}, {shape[1]}\): take the mean over axis {axis}, its"
+        ):
+            function(np.zeros(shape, dtype=np.float32))
+
+    @pytest.mark.parametrize("samples", [np.float32(0), np.zeros((1, 2, 3))], ids=["none", "three"])
+    def test_another_number_of_axes(self, function, samples):
+        with pytest.raises(AsrError, match=r"A waveform has one axis, \(num_samples,\), and this one has the shape"):
+            function(samples)
+
+    @pytest.mark.parametrize(("dtype", "full_scale"), [("int16", "32,768"), ("int32", "2,147,483,648")])
+    def test_integers(self, function, dtype, full_scale):
+        with pytest.raises(AsrError, match=f"this one holds {dtype}: divide by {full_scale}"):
+            function(np.zeros(800, dtype=dtype))
+
+    @pytest.mark.parametrize("dtype", ["bool", "complex64", "str", "object"])
+    def test_no_numbers(self, function, dtype):
+        with pytest.raises(AsrError, match=r"A waveform holds floats in \[-1, 1\], and this one holds"):
+            function(np.zeros(800).astype(dtype))
+
+
+@pytest.mark.parametrize("rates", [(0, 8_000), (8_000, 0), (-8_000, 8_000), (float("nan"), 8_000)])
+def test_rates_that_are_none(rates):
+    with pytest.raises(AsrError, match="A sampling rate is above 0 Hz, and this one is "):
+        audio.resample(np.zeros(800, dtype=np.float32), *rates)

@@ -11,19 +11,22 @@ import time
 import unicodedata
 import warnings
 from collections import Counter, defaultdict
+from pathlib import Path
 
 import catalogue
 import numpy as np
 import pytest
+import tiny
 from catalogue import CASES, processor, row, sound, text, voice
 from datasets import Dataset
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from asr_helpers import AsrError, __main__, audio, loading
-from asr_helpers.audit import REASONS, Audit, Finding, apply, audit, audit_splits
+from asr_helpers import AsrError, __main__, audio, evaluation, loading
+from asr_helpers.audit import REASONS, Audit, Finding, apply, audit, audit_clip, audit_splits
 from asr_helpers.audit.clip import MASKED_SPAN, num_frames
 from asr_helpers.audit.text import repair_text
+from asr_helpers.inference import load_recogniser
 from asr_helpers.sources import source
 
 SOAK = int(os.environ.get("ASR_SOAK", 300))
@@ -68,7 +71,7 @@ def mixed():
     """One corpus of all cases for the usual vocabulary, each followed by a clean row; and which of its rows are bad."""
     rows, bad = [], []
     for case in CASES:
-        if case.processor.tokenizer.get_vocab() != usual() or not case.processor.feature_extractor.do_normalize:
+        if not is_usual(case):
             continue
         for one, expected in zip(case.rows()[-len(case.expected) :], case.expected, strict=True):
             rows += [one, row()]
@@ -85,8 +88,16 @@ def test_of_catalogue_and_clean_rows_mixed_exactly_the_bad_ones_are_set_aside(mi
     assert [one["row"] for one in aside] == np.flatnonzero(bad).tolist()
 
 
-def usual() -> dict[str, int]:
-    return processor().tokenizer.get_vocab()
+def is_usual(case: catalogue.Case) -> bool:
+    """Whether a case is for capitals and a feature extractor that normalises, as the demo's are."""
+    usual = case.processor.tokenizer.get_vocab() == processor().tokenizer.get_vocab()
+    return usual and case.processor.feature_extractor.do_normalize
+
+
+def is_on_disk(a_row: dict) -> bool:
+    """Whether a folder with a metadata.csv can hold a row."""
+    path = a_row["audio"] and a_row["audio"].get("path")
+    return bool(path) and isinstance(a_row["transcription"], str)
 
 
 # The demo corpus
@@ -100,6 +111,8 @@ def demo():
 def test_the_demo_corpus_has_no_errors_and_its_warnings_are_true(demo):
     findings = [(name, one) for name, found in demo.items() for one in found.findings]
     assert {one.reason for _, one in findings} == {"digits"}
+    card = (Path(source("demo").dataset) / "README.md").read_text(encoding="utf-8")
+    assert "one kind of warning: `digits`, in 10 sentences." in card
     splits = loading.load_splits(source("demo"))
     with_digits = {
         (name, number)
@@ -304,9 +317,13 @@ def test_samples_are_decoded_once_and_not_at_all_where_the_header_says_enough(mo
 def test_progress_is_one_line_written_over(monkeypatch, capsys):
     monkeypatch.setattr("asr_helpers.audit.PROGRESS", 0.0)
     audit([row(), row()], processor())
+    assert capsys.readouterr().err == "", "what is done at once needs none"
+    monkeypatch.setattr("asr_helpers.audit.CHUNK", 1)
+    audit([row(), row()], processor())
     shown = capsys.readouterr()
     assert shown.out == ""
-    assert shown.err.startswith("\raudit: 2 of 2 rows, ")
+    assert shown.err.startswith("\raudit: 1 of 2 rows, ")
+    assert "\raudit: 2 of 2 rows, " in shown.err
     assert shown.err.count("\n") == 1
 
 
@@ -456,7 +473,7 @@ def test_no_mutated_metadata_crashes_the_reader(tmp_path):
 def command(monkeypatch, tmp_path, capsys):
     """Runs a command with the catalogue's processor; gives its status, its output, its errors and its JSON."""
     monkeypatch.setattr("asr_helpers.preprocessing.load_processor", lambda checkpoint: processor())
-    monkeypatch.setattr(__main__, "_quiet", lambda: None)
+    monkeypatch.setattr("asr_helpers.audit.PROGRESS", np.inf)
 
     def run(*argv):
         file = tmp_path / "result.json"
@@ -472,18 +489,18 @@ def command(monkeypatch, tmp_path, capsys):
 def folder(tmp_path):
     """Writes rows as a folder of one's own."""
 
-    def write(rows, split="train"):
-        place = tmp_path / "data" / split
+    def write(rows, split="train", name="data"):
+        place = tmp_path / name / split
         place.mkdir(parents=True)
         with open(place / "metadata.csv", "w", encoding="utf-8", newline="") as file:
             table = csv.writer(file)
             table.writerow(["file_name", "transcription"])
             for number, one in enumerate(rows):
-                name = f"{number}-{one['audio']['path']}".replace("/", "-")
+                file_name = f"{number}-{one['audio']['path']}".replace("/", "-")
                 if one["audio"]["bytes"] is not None:
-                    (place / name).write_bytes(one["audio"]["bytes"])
-                table.writerow([name, one["transcription"]])
-        return tmp_path / "data"
+                    (place / file_name).write_bytes(one["audio"]["bytes"])
+                table.writerow([file_name, one["transcription"]])
+        return place.parent
 
     return write
 
@@ -574,11 +591,7 @@ def test_train_sets_aside_what_the_audit_says_and_keeps_their_list(command, fold
 
 def test_audit_and_train_on_the_catalogue_mixed_with_clean_rows(command, folder, trained, tmp_path, mixed):
     """As files on a disk: never a traceback, nothing that a terminal would obey, exactly the bad rows set aside."""
-    in_a_folder = [
-        (one, bad)
-        for one, bad in zip(*mixed, strict=True)
-        if one["audio"] and one["audio"].get("path") and isinstance(one["transcription"], str)
-    ]
+    in_a_folder = [(one, bad) for one, bad in zip(*mixed, strict=True) if is_on_disk(one)]
     for split in ("validation", "test"):
         folder([row()], split)
     data = folder([one for one, _ in in_a_folder])
@@ -593,6 +606,145 @@ def test_audit_and_train_on_the_catalogue_mixed_with_clean_rows(command, folder,
     lines = [json.loads(line) for line in (tmp_path / "out" / "set_aside.jsonl").read_text().splitlines()]
     assert [one["row"] for one in lines] == bad
     assert len(trained["train"]) == len(in_a_folder) - len(bad)
+
+
+@pytest.fixture(scope="module")
+def recogniser(tmp_path_factory):
+    """One with random weights and the demo's vocabulary: it hears everything and understands nothing."""
+    return load_recogniser(tiny.write_checkpoint(tmp_path_factory.mktemp("recogniser"), head=True))
+
+
+def clear(status, out, err):
+    """A command's status and outputs, once made sure that they are a result or a sentence, and safe in a terminal."""
+    assert status in (0, 1)
+    assert all(one.isprintable() for line in (out + err).split("\n") for one in line)
+    assert "Traceback" not in err
+    assert status == 0 or out or err.startswith("asr-helpers: ")
+    return status, out, err
+
+
+# What can be seen of a sound alone.
+OF_THE_SOUND = set(list(REASONS)[: list(REASONS).index("transcript-missing")]) - {"mixed-sampling-rates"}
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_every_command_gives_a_result_or_a_sentence_and_leaves_out_nothing_unsaid(
+    case, command, folder, recogniser, trained, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("asr_helpers.inference.load_recogniser", lambda checkpoint: recogniser)
+    rows = case.rows()
+    if not all(map(is_on_disk, rows)):
+        with pytest.raises(AsrError, match=r"^Row 0: "):
+            evaluation.evaluate(recogniser, rows)
+        return
+    expected = reasons(audit(rows, processor()))
+    bad = [number for number, found in enumerate(expected) if any(REASONS[one] == "set aside" for one in found)]
+    to_train = folder([*rows, row(), row()])
+    for split in ("validation", "test"):
+        folder([row()], split)
+    status, out, err, written = command("audit", to_train)
+    assert clear(status, out, err)[0] == bool(written["findings"])
+    assert status == 1 or not any(expected)
+    assert sorted({one["row"] for one in written["findings"] if one["action"] == "set aside"}) == bad
+    status, out, err, _ = command("train", to_train, "--output-dir", tmp_path / "out")
+    assert clear(status, out, err)[0] == 0
+    assert len(trained["train"]) == len(rows) + 2 - len(bad)
+    assert bool(bad) == ("rows are set aside" in out) == (tmp_path / "out" / "set_aside.jsonl").exists()
+
+    to_measure = folder([*rows, row()], "test", "measured")
+    status, out, err, written = command("evaluate", to_measure, "--model", "any")
+    assert clear(status, out, err)[0] == 0
+    left_out = [one["row"] for one in written["set_aside"]]
+    assert left_out == bad
+    assert written["utterances"] == len(rows) + 1 - len(left_out)
+    for number in left_out:
+        assert f"\n  test {number}  " in out
+
+    for number, found in enumerate(expected):
+        (file,) = list((to_measure / "test").glob(f"{number}-*")) or [to_measure / "test" / "lost.wav"]
+        status, out, err, written = command("transcribe", file, "--model", "any")
+        clear(status, out, err)
+        assert bool(out) == (status == 0) == ("text" in written[0])
+        assert bool(err) == bool(found & OF_THE_SOUND)
+
+
+def test_transcribing_goes_on_after_a_file_that_cannot_be_heard(command, recogniser, tmp_path, monkeypatch):
+    monkeypatch.setattr("asr_helpers.inference.load_recogniser", lambda checkpoint: recogniser)
+    (tmp_path / "empty.wav").write_bytes(b"")
+    (tmp_path / "short.wav").write_bytes(sound(voice(0.01), format="WAV"))
+    whole = sound(voice(), format="WAV")
+    (tmp_path / "cut.wav").write_bytes(whole[: len(whole) // 2])
+    files = [tmp_path / name for name in ("empty.wav", "short.wav", "cut.wav")]
+    status, out, err, written = command("transcribe", *files)
+    assert status == 1
+    assert out.startswith(f"{tmp_path / 'cut.wav'}: ")
+    first, second, third = err.splitlines()
+    assert first.startswith(f"asr-helpers: '{tmp_path / 'empty.wav'}' is not a sound file that can be read")
+    assert second.startswith(f"asr-helpers: '{tmp_path / 'short.wav'}': A clip of 160 samples is shorter than one ")
+    assert third == f"asr-helpers: {tmp_path / 'cut.wav'}: It declares 1.50 s and breaks off after 0.75 s."
+    assert [set(one) for one in written] == [{"file", "error"}, {"file", "error"}, {"file", "text", "problems"}]
+    assert written[2]["problems"] == {"truncated": "It declares 1.50 s and breaks off after 0.75 s."}
+
+
+def test_a_clip_is_audited_without_a_transcript(tmp_path):
+    (tmp_path / "clip.wav").write_bytes(sound(voice()))
+    assert audit_clip(sound(voice())) == {}
+    assert audit_clip({"bytes": sound(np.zeros(24_000)), "path": None}).keys() == {"silence"}
+    assert audit_clip(tmp_path / "clip.wav").keys() == {"wrong-extension"}
+    assert audit_clip(sound(voice(0.02)), 8_000).keys() == {"too-short"}
+    assert audit_clip("no/such.wav") == {
+        "missing-file": "There is no file 'no/such.wav': correct its name or bring it."
+    }
+
+
+def test_measuring_with_nothing_but_bad_rows_says_so(command, folder, recogniser, monkeypatch):
+    monkeypatch.setattr("asr_helpers.inference.load_recogniser", lambda checkpoint: recogniser)
+    status, _, err, _ = command("evaluate", folder([row(b""), row(None, "3.14")], "test"))
+    assert (status, err) == (
+        1,
+        "asr-helpers: No row of test is left to measure with; the audit found 1 empty-file, 1 transcript-no-letters.\n",
+    )
+
+
+def bad_rows(count: int) -> list[dict]:
+    """So many rows of the catalogue that a folder can hold and that are to be set aside; each case comes again."""
+    rows = []
+    while len(rows) < count:
+        for case in CASES:
+            made = case.rows()[-len(case.expected) :]
+            all_bad = all(any(REASONS[one] == "set aside" for one in reasons) for reasons in case.expected)
+            if is_usual(case) and all_bad and all(map(is_on_disk, made)) and len(rows) + len(made) <= count:
+                rows += made
+    return rows
+
+
+@pytest.mark.parametrize("steps", [2, pytest.param(None, marks=pytest.mark.soak)])
+def test_bad_rows_mixed_half_and_half_into_the_demo_corpus_do_no_harm(folder, tmp_path, steps):
+    """In short by a tiny model in 2 steps; in whole by the demo's, as `asr-helpers train` trains it."""
+    splits = {
+        name: [{"audio": {**one["audio"], "path": "clip.flac"}, "transcription": one["transcription"]} for one in part]
+        for name, part in loading.load_splits(source("demo")).items()
+    }
+    clean = splits["train"]
+    mixed = [one for pair in zip(clean, bad_rows(len(clean)), strict=True) for one in pair]
+    more = []
+    if steps:
+        splits = {name: part[:4] for name, part in splits.items()}
+        checkpoint = tiny.write_checkpoint(tmp_path / "checkpoint")
+        more = ["--max-steps", str(steps), "--checkpoint", str(checkpoint)]
+    wers = []
+    for name, rows in (("clean", clean), ("mixed", mixed)):
+        for split in ("validation", "test"):
+            folder(splits[split], split, name)
+        data, out, scores = folder(rows, "train", name), tmp_path / f"{name}-out", tmp_path / f"{name}.json"
+        assert __main__.main(["train", str(data), "--output-dir", str(out), *more]) == 0
+        assert __main__.main(["evaluate", str(data), "--model", str(out), "--json", str(scores)]) == 0
+        wers.append(json.loads(scores.read_text())["wer"])
+    print(f"WER {wers[0]:.3f} without bad rows, {wers[1]:.3f} with as many of them as good ones")
+    assert not (tmp_path / "clean-out" / "set_aside.jsonl").exists()
+    aside = [json.loads(line) for line in (tmp_path / "mixed-out" / "set_aside.jsonl").read_text().splitlines()]
+    assert [(one["split"], one["row"]) for one in aside] == [("train", row) for row in range(1, len(mixed), 2)]
+    assert wers[1] == pytest.approx(wers[0], abs=0.03)
 
 
 def test_strict_training_stops_on_any_finding(command, folder, trained, tmp_path):

@@ -353,3 +353,37 @@ def test_every_clip_once_and_as_many_batches_on_each_rank(world_size, batch_size
 def test_clips_too_few_for_the_ranks():
     with pytest.raises(AsrError, match="2 clips are too few for 3 ranks: start fewer"):
         RandomBatches(2, 8, world_size=3)
+
+
+# Bad input
+
+
+@pytest.mark.parametrize(("examples", "says"), [
+    ([], "There is no example"),
+    ([{"input_values": np.zeros(8)}], "Example 0 has no 'labels', only input_values"),
+    ([{"audio": {}, "labels": [5]}], "Example 0 has no 'input_values', only audio, labels"),
+    ([example(np.ones(8), [5]), example(np.ones((2, 8)), [5])], r"Example 1: .* the shape \(2, 8\): take the mean"),
+    ([{"input_values": np.ones(8, dtype="int16"), "labels": [5]}], "Example 0: .* holds int16: divide by 32,768"),
+    ([example(np.ones(8), [5]), example(np.ones(8), [5, 32])], "Example 1 has the label 32, .* has 32 tokens"),
+    ([example(np.ones(8), [-100])], "Example 0 has the label -100"),
+])  # fmt: skip
+def test_examples_that_make_no_batch(processor, examples, says):
+    with pytest.raises(AsrError, match=says):
+        DataCollatorCTCWithPadding(processor)(examples)
+
+
+@pytest.mark.parametrize(("lengths", "says"), [
+    ([], "no clip with any length"), ([0, 0], "no clip with any length"),
+    ([1.0, -1.0], "Clip 1 has the length -1.0"), ([float("nan")], "Clip 0 has the length nan"),
+])  # fmt: skip
+def test_lengths_that_are_none(lengths, says):
+    with pytest.raises(AsrError, match=says):
+        padding_share(lengths)
+    with pytest.raises(AsrError, match=says):
+        total_padding_share(lengths, [])
+
+
+@pytest.mark.parametrize("batches", [random_batches, sorted_batches])
+def test_batches_of_nothing(batches):
+    with pytest.raises(AsrError, match="A batch has 1 clip or more, not 0"):
+        batches([1.0, 2.0], 0)

@@ -22,6 +22,7 @@ from asr_helpers.evaluation import (
     compute_metrics,
     confusions,
     count_errors,
+    evaluate,
     group_counts,
     score,
     sum_counts,
@@ -126,6 +127,50 @@ class TestBadInput:
     def test_an_empty_reference_names_its_utterance(self, function, empty):
         with pytest.raises(AsrError, match="utterance 1 is empty"):
             function(["A", empty, "B"], ["A", "B", "B"])
+
+    def test_a_text_in_place_of_a_list(self, function):
+        with pytest.raises(AsrError, match="The references are one text, 'MY CARD': put it in a list"):
+            function("MY CARD", "MY CARS")
+        with pytest.raises(AsrError, match="The hypotheses are one text, 'MY': put it in a list"):
+            function(["MY", "CARD"], "MY")
+
+    @pytest.mark.parametrize("wrong", [None, 3.14, ["A"]])
+    def test_what_is_no_text_names_its_utterance(self, function, wrong):
+        with pytest.raises(AsrError, match="Utterance 1 of the references is no text but "):
+            function(["A", wrong], ["A", "B"])
+        with pytest.raises(AsrError, match="Utterance 0 of the hypotheses is no text but "):
+            function(["A", "B"], [wrong, "B"])
+
+
+def test_where_nothing_was_said_there_is_no_rate():
+    for counts in (ErrorCounts(0, 0, 0, 3), sum_counts([])):
+        with pytest.raises(AsrError, match="Nothing was said, so there is no error rate"):
+            counts.rate  # noqa: B018
+
+
+@pytest.mark.parametrize(("predictions", "labels", "says"), [
+    (np.zeros((2, 5, 32)), np.ones((2, 3), int), r"The predictions have the shape \(2, 5, 32\), .*=argmax_ids"),
+    (np.zeros((2, 5), int), np.ones(2, int), r"The labels have the shape \(2,\)"),
+    (np.array([[0, 5], [0, 32]]), np.ones((2, 3), int), "The predictions of clip 1 hold the id 32, .* has 32 tokens"),
+    (np.zeros((2, 5), int), np.array([[-1, 5], [5, 5]]), "The labels of clip 0 hold the id -1"),
+])  # fmt: skip
+def test_predictions_of_another_shape_or_vocabulary(processor, predictions, labels, says):
+    with pytest.raises(AsrError, match=says):
+        compute_metrics(EvalPrediction(predictions, labels), processor)
+
+
+def test_a_row_that_cannot_be_measured_is_numbered(processor):
+    class Deaf:
+        def __init__(self, processor):
+            self.processor = processor
+
+        def transcribe(self, clip):
+            raise AsrError("it cannot be heard")
+
+    with pytest.raises(AsrError, match="Row 0: it cannot be heard"):
+        evaluate(Deaf(processor), [{"audio": None, "transcription": "yes"}])
+    with pytest.raises(AsrError, match="Row 0: A text is wanted, and this is None"):
+        evaluate(Deaf(processor), [{"audio": None, "transcription": None}])
 
 
 def test_align_needs_a_reference():
@@ -419,5 +464,5 @@ def test_groups_hold_their_utterances_counts():
 
 
 def test_a_group_for_each_utterance():
-    with pytest.raises(ValueError, match="longer"):
+    with pytest.raises(AsrError, match="1 groups and 2 counts"):
         group_counts(["a"], count_errors(["A", "B"], ["A", "B"]))

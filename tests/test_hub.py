@@ -22,6 +22,7 @@ from asr_helpers.__main__ import NOTEBOOKS
 from asr_helpers.sources import source
 
 MODEL, DATASET = "facebook/wav2vec2-base", "PolyAI/minds14"
+TOKEN = "a-token-for-the-stand-in"
 
 
 def write_model(folder: Path) -> None:
@@ -82,7 +83,7 @@ def environment(hub: Hub, folder: Path) -> dict[str, str]:
         "HF_ENDPOINT": hub.address,
         "HF_HOME": str(folder / "cache"),
         "HF_DATASETS_CACHE": str(folder / "cache" / "datasets"),
-        "HF_TOKEN": "a-token-for-the-stand-in",
+        "HF_TOKEN": TOKEN,
         "HF_HUB_DISABLE_XET": "1",
         "HF_HUB_DISABLE_TELEMETRY": "1",
         "DISABLE_SAFETENSORS_CONVERSION": "1",
@@ -93,15 +94,16 @@ def environment(hub: Hub, folder: Path) -> dict[str, str]:
 def run(hub, tmp_path_factory):
     folder = tmp_path_factory.mktemp("reader")
 
-    def run(*arguments):
+    def run(*arguments, status=0):
         command = [sys.executable, "-m", "asr_helpers", *arguments]
         done = subprocess.run(
             command, cwd=folder, env=environment(hub, folder), capture_output=True, text=True, timeout=300
         )
-        assert done.returncode == 0, done.stdout + done.stderr
+        run.printed += done.stdout + done.stderr
+        assert done.returncode == status, done.stdout + done.stderr
         return done.stdout
 
-    run.folder = folder
+    run.folder, run.printed = folder, ""
     return run
 
 
@@ -134,6 +136,22 @@ def test_what_was_pushed_is_what_was_saved(trained, hub):
     for name in ("model.safetensors", "config.json", "tokenizer_config.json", "README.md"):
         assert hub.pushed[name] == (trained / name).read_bytes(), name
     assert not any(name.startswith("checkpoint-") for name in hub.pushed)
+
+
+def test_the_token_is_in_nothing_that_is_printed_written_or_pushed(trained, run, hub):
+    run("transcribe", "no-such-file.flac", "--model", trained.name, status=1)
+    run("evaluate", "hub", "--model", trained.name, "--transcripts", "--json", "with-token.json")
+    assert "WER" in run.printed
+    assert TOKEN not in run.printed
+    files = [path for path in run.folder.rglob("*") if path.is_file()]
+    assert {"model.safetensors", "optimizer.pt", "README.md", "with-token.json"} <= {path.name for path in files}
+    assert [str(path) for path in files if TOKEN.encode() in path.read_bytes()] == []
+    assert [name for name, content in hub.pushed.items() if TOKEN.encode() in content] == []
+
+
+def test_what_is_pushed_is_safetensors_json_and_a_card(trained, hub):
+    assert {Path(name).suffix for name in hub.pushed} <= {".safetensors", ".json", ".jsonl", ".md", ""}
+    assert {name for name in hub.pushed if not Path(name).suffix} <= {".gitattributes"}
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 import tiny
+import torch
 
 from asr_helpers import AsrError, audio, loading
 from asr_helpers.inference import Recogniser, Word, collapse, load_recogniser
@@ -204,3 +205,74 @@ def test_the_frames_left_by_the_collapse_are_what_the_tokenizer_reads():
 )
 def test_repeats_are_merged_before_blanks_are_dropped(path, merged, kept):
     assert collapse(path, blank=0) == (merged, kept)
+
+
+@pytest.mark.parametrize(("waveform", "says"), [
+    (np.zeros((2, 8_000), dtype="float32"), r"the shape \(2, 8000\): take the mean over axis 0"),
+    (np.zeros(8_000, dtype="int16"), "holds int16: divide by 32,768"),
+    (np.zeros(399, dtype="float32"), "A clip of 399 samples is shorter than one frame"),
+])  # fmt: skip
+def test_what_is_no_waveform(reader, waveform, says):
+    with pytest.raises(AsrError, match=says):
+        reader.emission(waveform)
+
+
+@pytest.mark.parametrize("shape", [(10,), (1, 10, 32), (32, 10)], ids=["one axis", "a batch", "turned"])
+def test_what_is_no_emission(reader, shape):
+    with pytest.raises(AsrError, match=r"An emission is \(frames, 32\), and this one has the shape"):
+        reader.read(np.full(shape, 0.1))
+
+
+@pytest.mark.parametrize("error", [
+    torch.OutOfMemoryError("CUDA out of memory."),
+    RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes."),
+], ids=["GPU", "CPU"])  # fmt: skip
+def test_a_clip_too_long_for_the_memory(reader, monkeypatch, error):
+    def full(values):
+        raise error
+
+    monkeypatch.setattr(reader.model, "forward", full)
+    with pytest.raises(AsrError, match=r"'a clip of \d+ bytes': A clip of 2 s does not fit the memory, .* below 30 s"):
+        reader.transcribe(tiny.clip(0, 2.0))
+
+
+def test_other_errors_of_a_model_stay_what_they_are(reader, monkeypatch):
+    def wrong(values):
+        raise RuntimeError("shapes do not match")
+
+    monkeypatch.setattr(reader.model, "forward", wrong)
+    with pytest.raises(RuntimeError, match="shapes do not match"):
+        reader.transcribe(tiny.clip(0))
+
+
+def test_weights_that_are_missing_or_damaged(tmp_path):
+    folder = tiny.write_checkpoint(tmp_path / "model", head=True)
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:100])
+    says = r"The model of '.*model' cannot be loaded as one with a CTC head \(.+\): take a whole checkpoint"
+    with pytest.raises(AsrError, match=says):
+        load_recogniser(folder)
+    weights.unlink()
+    with pytest.raises(AsrError, match=says) as caught:
+        load_recogniser(folder)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_checkpoint_of_another_architecture(tmp_path):
+    from transformers import BertConfig, BertModel
+
+    tiny.processor().save_pretrained(tmp_path)
+    sizes = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1, "intermediate_size": 8}
+    BertModel(BertConfig(vocab_size=32, **sizes)).save_pretrained(tmp_path)
+    with pytest.raises(AsrError, match=r"cannot be loaded as one with a CTC head .*BertConfig.*: take a whole"):
+        load_recogniser(tmp_path)
+
+
+@pytest.mark.parametrize(("config", "says"), [
+    ({"vocab_size": 40}, "writes 40 tokens and its processor knows 32: save the processor it was trained with"),
+    ({"vocab_size": 30}, "writes 30 tokens and its processor knows 32: save the processor it was trained with"),
+    ({"pad_token_id": 3}, "the model's blank is token 3 and the processor's is 0: save the processor it was"),
+])  # fmt: skip
+def test_a_model_and_a_processor_that_disagree(tmp_path, config, says):
+    with pytest.raises(AsrError, match=says):
+        load_recogniser(tiny.write_checkpoint(tmp_path, head=True, **config))

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import tiny
 from datasets import Dataset
 
 from asr_helpers import AsrError, audio, loading
@@ -373,3 +374,14 @@ FACTS = [
 )
 def test_rows_that_match(wanted, found):
     assert loading.find_rows(FACTS, **wanted) == found
+
+
+def test_rows_without_paths_have_no_voices(rows):
+    with pytest.raises(AsrError, match="The rows have no 'path' that would name a voice, only audio, "):
+        loading.split_by_voice(rows.remove_columns("path"), HELD_OUT)
+
+
+def test_a_clip_whose_length_cannot_be_read_is_numbered():
+    rows = {"audio": [tiny.clip(0), b"no sound"]}
+    with pytest.raises(AsrError, match="Row 1: 'a clip of 8 bytes' is not a sound file that can be read"):
+        loading.durations(rows)

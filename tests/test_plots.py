@@ -9,7 +9,7 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from asr_helpers import plots
+from asr_helpers import AsrError, plots
 from asr_helpers.evaluation import AlignedWord, ErrorCounts, Scores, align
 from asr_helpers.inference import Word
 
@@ -321,3 +321,27 @@ def test_a_training_that_has_just_begun_has_empty_curves():
 def test_a_logged_learning_rate_has_its_own_axes():
     rates = plots.plot_learning_curves([*HISTORY, {"step": 20, "loss": 1.0, "learning_rate": 1e-4}]).axes[2]
     assert rates.lines[0].get_xydata().tolist() == [[20, 1e-4]]
+
+
+# Bad input
+
+
+@pytest.mark.parametrize("draw", [
+    lambda: plots.plot_rates({}), lambda: plots.plot_counts({}, "clips"), lambda: plots.plot_splits({}),
+    lambda: plots.plot_scores({}), lambda: plots.plot_padding({}), lambda: plots.plot_lengths([], []),
+    lambda: plots.spectrogram(np.zeros(0), 8_000), lambda: plots.plot_clip(np.zeros(0), 8_000),
+])  # fmt: skip
+def test_nothing_to_draw(draw):
+    with pytest.raises(AsrError, match="nothing to draw"):
+        draw()
+
+
+def test_what_is_no_waveform_or_emission():
+    with pytest.raises(AsrError, match=r"the shape \(2, 8000\): take the mean over axis 0"):
+        plots.plot_clip(np.zeros((2, 8_000)), 8_000)
+    with pytest.raises(AsrError, match="holds int16: divide by 32,768"):
+        plots.plot_words([], np.zeros(8_000, dtype="int16"), 8_000)
+    with pytest.raises(AsrError, match=r"An emission is \(frames, 3\), and this one has the shape \(3, 10\)"):
+        plots.plot_emission(np.zeros((3, 10)), ["<pad>", "A", "|"], np.zeros(8_000), 8_000)
+    with pytest.raises(AsrError, match="2 clips and 1 numbers of labels"):
+        plots.plot_lengths([1.0, 2.0], [3])

@@ -170,6 +170,36 @@ def test_half_a_processor_is_refused(checkpoint, kept):
     assert "\n" not in str(caught.value)
 
 
+def test_a_processor_of_another_kind_of_model(tmp_path):
+    from transformers import SeamlessM4TFeatureExtractor, Wav2Vec2BertProcessor
+
+    processor = preprocessing.load_processor(source("demo").checkpoint)
+    Wav2Vec2BertProcessor(SeamlessM4TFeatureExtractor(), processor.tokenizer).save_pretrained(tmp_path)
+    (tmp_path / "config.json").write_text('{"model_type": "wav2vec2-bert"}')
+    with pytest.raises(AsrError, match="is not of Wav2Vec2's kind: its processor makes input_features"):
+        preprocessing.load_processor(tmp_path)
+
+
+@pytest.mark.parametrize("text", [None, 3.14, b"yes", ["yes"]])
+def test_what_is_no_text(processor, text):
+    for function in (
+        lambda: normalise_text(text, CAPITALS), lambda: preprocessing.write_characters(text, CAPITALS),
+        lambda: preprocessing.encode_text(text, processor),
+    ):  # fmt: skip
+        with pytest.raises(AsrError, match=f"A text is wanted, and this is {re.escape(repr(text))}: write what is"):
+            function()
+
+
+@pytest.mark.parametrize("column", ["audio", "transcription"])
+def test_a_row_without_a_column_is_told_which(processor, rows, column):
+    row = {"audio": clip([0.2, -0.2]), "transcription": "yes", "lang": 4}
+    del row[column]
+    with pytest.raises(AsrError, match=f"The row has no '{column}', only .*lang: rename its columns"):
+        preprocessing.prepare_dataset(row, processor)
+    with pytest.raises(AsrError, match=f"The rows have no '{column}', only "):
+        preprocessing.prepare(rows.remove_columns(column), processor)
+
+
 # One row
 
 

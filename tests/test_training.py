@@ -1,6 +1,8 @@
 """05: fresh head, two rates, loss scaling, the best checkpoint, resuming. On a model of a few thousand parameters."""
 
+import errno
 import json
+import os
 import re
 import statistics
 import subprocess
@@ -410,3 +412,59 @@ def test_the_librarys_own_grouping_works_by_the_lengths_in_the_headers(checkpoin
     assert spread["group_by_length"] < 0.25 * spread["random"]
     trainer.train()
     assert trainer.state.global_step == 1
+
+
+# Bad input
+
+
+@pytest.mark.parametrize("place", ["file", "file/below"])
+def test_a_folder_that_cannot_be_written_to_is_named_before_anything_is_trained(tune, tmp_path, monkeypatch, place):
+    monkeypatch.setattr(training, "build_model", None)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(AsrError, match=rf"{place}' cannot be written to \(.+\): name another folder"):
+        tune(tmp_path / place)
+
+
+def test_a_folder_that_is_read_only_or_full_is_named(tune, tmp_path, monkeypatch):
+    for code, words in ((errno.EACCES, "Permission denied"), (errno.ENOSPC, "No space left on device")):
+        error = OSError(code, os.strerror(code))
+        monkeypatch.setattr(training.tempfile, "TemporaryFile", lambda dir, error=error: throw(error))
+        with pytest.raises(AsrError, match=rf"cannot be written to \({words}\): name another folder"):
+            tune(tmp_path)
+
+
+def throw(error):
+    raise error
+
+
+@pytest.mark.parametrize(("clips", "says"), [
+    (4, r"full at 4 clips of 2\.6 s in all, padding included, the training rows \d, \d, \d, \d: "
+        r"try a recipe with seconds_per_batch=1\.3\."),
+    (1, r"full at 1 clip of 0\.6 s in all, padding included, the training rows \d: "
+        r"cut it into clips of 0\.3 s or less\."),
+])  # fmt: skip
+def test_a_gpu_out_of_memory_is_told_a_budget_to_try(tune, tmp_path, monkeypatch, clips, says):
+    error = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+    monkeypatch.setattr(transformers.Trainer, "training_step", lambda *args, **kwargs: throw(error))
+    with pytest.raises(AsrError, match=rf"The GPU's memory is {says}"):
+        tune(tmp_path, replace(RECIPE, per_device_train_batch_size=clips))
+
+
+@pytest.mark.parametrize(("name", "value"), [("vocab_size", 40), ("pad_token_id", 3)])
+def test_a_model_that_was_built_for_another_processor(checkpoint, processor, tmp_path, name, value):
+    model = training.build_model(str(checkpoint), processor)
+    setattr(model.config, name, value)
+    args = training.training_arguments(tmp_path, RECIPE, max_steps=1, bf16=False)
+    with pytest.raises(AsrError, match=f"The model writes .*{value}.* and the processor has 32, 0 its blank"):
+        training.build_trainer(model, processor, tiny.rows(2), tiny.rows(2), RECIPE, args)
+
+
+def test_a_checkpoint_of_another_architecture_or_without_weights(tmp_path, processor):
+    folder = tiny.write_checkpoint(tmp_path)
+    (folder / "model.safetensors").unlink()
+    with pytest.raises(AsrError, match=r"The model of .* cannot be loaded as one with a CTC head \(.*: take a whole"):
+        training.build_model(str(folder), processor)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"model_type": "bert"}))
+    with pytest.raises(AsrError, match=r"cannot be loaded as one with a CTC head \(.*BertConfig.*: take a whole"):
+        training.build_model(str(folder), processor)

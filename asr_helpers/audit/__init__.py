@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .. import AsrError
+from .. import AsrError, audio
 from ..loading import voice_of
 from ..preprocessing import vocabulary
 from .clip import examine_clip
@@ -186,6 +186,25 @@ def audit(
     return next(iter(audit_splits({"": rows}, processor, processes).values()))
 
 
+def audit_clip(clip: audio.Audio, sampling_rate: int = 16_000) -> dict[str, str]:
+    """Looks at one clip that has no transcript: what is wrong with its file and its sound.
+
+    Args:
+        clip: a dataset row's undecoded audio, a path, or a file's bytes.
+        sampling_rate: the rate of the model that is to hear it, Hz.
+
+    Returns:
+        For each reason its message; nothing for a clip without fault.
+
+    >>> audit_clip(b"")
+    {'empty-file': 'The file has 0 bytes: copy or download it again.'}
+    """
+    path = clip.get("path") if isinstance(clip, dict) else None if isinstance(clip, bytes) else clip
+    row = Row(str(path or ""))
+    examine_clip(row, clip, Model(sampling_rate))
+    return row.problems
+
+
 def audit_splits(
     splits: "Mapping[str, Dataset | Sequence[Mapping[str, Any]]]",
     processor: "ProcessorMixin | None" = None,
@@ -300,7 +319,7 @@ class _Progress:
         self.done += len(rows)
         self.seconds += sum(row.seconds for row in rows)
         now = time.perf_counter()
-        if now - self.shown > PROGRESS:
+        if now - self.shown > PROGRESS and (self.done < self.total or self.shown != self.started):
             self.shown = now
             times = self.seconds / (now - self.started)
             print(f"\raudit: {self.done} of {self.total} rows, {times:.0f} × real time ", end="", file=sys.stderr)

@@ -225,7 +225,9 @@ def _examine_samples(row: Row, samples: np.ndarray, model: Model) -> None:
     if not frames:
         found["too-short"] = f"It lasts {row.seconds:.3f} s: too short for one frame of the model."
     elif frames < MASKED_SPAN:
-        found["shorter-than-mask"] = f"It lasts {row.seconds:.3f} s, {frames} frames: a masked span is {MASKED_SPAN}."
+        found["shorter-than-mask"] = (
+            f"It lasts {row.seconds:.3f} s, {frames} frames: training hides spans of {MASKED_SPAN}."
+        )
     elif row.text and (needed := frames_needed(row.text)) > frames:
         found["labels-exceed-frames"] = (
             f"Its transcript needs {needed} frames and the clip gives {frames}: the text is another clip's, "
