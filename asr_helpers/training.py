@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import AsrError, audio
 from .checkpoints import WholeCheckpoints, checkpoint_callback, newest_whole
-from .collation import DataCollatorCTCWithPadding, DurationBatches, RandomBatches
+from .collation import DataCollatorCTCWithPadding, DurationBatches, RandomBatches, change_speed
 from .evaluation import argmax_ids, compute_metrics, plateau_warning
 from .loading import durations
 from .preprocessing import encode_text, frames_needed, model_loading, prepare
@@ -277,7 +277,7 @@ def build_trainer(
     alike = isinstance(batches, DurationBatches | StreamedBatches)
     collator = DataCollatorCTCWithPadding(processor, None if alike else PAD_TO_MULTIPLE_OF)
     streamed = isinstance(batches, StreamedBatches)
-    trainer = _trainer_class(recipe.head_only_steps, batches, lengths)(
+    trainer = _trainer_class(recipe, batches, lengths)(
         model=model,
         args=args,
         data_collator=partial(_collate, collator=collator),
@@ -295,12 +295,13 @@ def build_trainer(
 
 
 def _trainer_class(
-    head_only_steps: float, batches: DurationBatches | RandomBatches | StreamedBatches | None, lengths: "Dataset | None"
+    recipe: Recipe, batches: DurationBatches | RandomBatches | StreamedBatches | None, lengths: "Dataset | None"
 ):
-    """A `Trainer` whose encoder stands still for so many steps, a share of all where it is below 1.
+    """A `Trainer` that takes from the recipe what `TrainingArguments` have no word for.
 
     Without batches it makes its own, from the column of lengths.
     """
+    import numpy as np
     import torch
     from torch.optim.lr_scheduler import LambdaLR
     from transformers import Trainer
@@ -334,7 +335,7 @@ def _trainer_class(
         def create_scheduler(self, num_training_steps, optimizer=None):
             if self.lr_scheduler is None:
                 usual = super().create_scheduler(num_training_steps, optimizer)
-                first = head_only_steps * num_training_steps if head_only_steps < 1 else head_only_steps
+                first = recipe.head_only_steps * (num_training_steps if recipe.head_only_steps < 1 else 1)
                 encoder, head = usual.lr_lambdas  # in the order of parameter_groups
                 factors = [lambda step: encoder(step) if step >= first else 0.0, head]
                 self.lr_scheduler = LambdaLR(usual.optimizer, factors)
@@ -361,6 +362,11 @@ def _trainer_class(
         def training_step(self, model, inputs, num_items_in_batch=None):
             rows = inputs.pop("rows")
             self._position = inputs.pop("position", None)
+            if recipe.speed_perturbation:
+                # From seed and step alone: the same after a resume, and for all that makes up a step.
+                chance = np.random.default_rng((self.args.seed, self.state.global_step))
+                speed = chance.uniform(1 - recipe.speed_perturbation, 1 + recipe.speed_perturbation)
+                inputs = change_speed(inputs, speed, PAD_TO_MULTIPLE_OF)
             try:
                 loss = super().training_step(model, inputs, num_items_in_batch)
             except torch.OutOfMemoryError as error:

@@ -16,6 +16,7 @@ from asr_helpers.collation import (
     DataCollatorCTCWithPadding,
     DurationBatches,
     RandomBatches,
+    change_speed,
     duration_batches,
     padding_share,
     random_batches,
@@ -387,3 +388,31 @@ def test_lengths_that_are_none(lengths, says):
 def test_batches_of_nothing(batches):
     with pytest.raises(AsrError, match="A batch has 1 clip or more, not 0"):
         batches([1.0, 2.0], 0)
+
+
+# Speed
+
+
+def test_a_batch_played_faster_is_higher_and_shorter_and_keeps_its_labels():
+    tone = torch.sin(2 * torch.pi * 400 * torch.arange(16_000) / 16_000).expand(2, -1)
+    batch = {"input_values": tone, "labels": torch.tensor([[1], [2]])}
+    for speed, hertz in ((1.25, 500), (0.8, 320)):
+        changed = change_speed(batch, speed)
+        assert changed["input_values"].shape == (2, round(16_000 / speed))
+        assert changed["labels"] is batch["labels"]
+        loudest = (
+            torch.fft.rfft(changed["input_values"]).abs().argmax(dim=1) * 16_000 / changed["input_values"].shape[1]
+        )
+        assert loudest.tolist() == pytest.approx([hertz, hertz], abs=2)
+    assert change_speed(batch, 1.25, 1_000)["input_values"].shape == (2, 13_000)
+
+
+def test_the_attention_mask_goes_with_the_speed():
+    batch = {
+        "input_values": torch.ones(2, 100),
+        "attention_mask": (torch.arange(100) < torch.tensor([[100], [50]])).int(),
+    }
+    mask = change_speed(batch, 1.25, 32)["attention_mask"]
+    assert mask.dtype == torch.int32
+    assert mask.shape == (2, 96)
+    assert mask.sum(dim=1).tolist() == [80, 40]
