@@ -14,7 +14,6 @@ DIGITS = Path(__file__).resolve().parents[2] / "shared" / "real_speech" / "digit
 
 
 @pytest.mark.skipif(not DIGITS.is_dir(), reason="the recordings of people (shared/real_speech) are not here")
-@pytest.mark.xfail(reason="this checkpoint carries over to people only in part: WER 0.15", strict=True)
 def test_people_saying_digits_are_understood_after_fine_tuning(tmp_path):
     def run(*arguments):
         command = [sys.executable, "-m", "asr_helpers", *arguments]

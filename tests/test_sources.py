@@ -71,6 +71,7 @@ def test_a_folder_becomes_a_source_with_the_demo_checkpoint(tmp_path, form):
     assert (mine.name, mine.dataset, mine.locale, mine.dataset_revision) == (str(tmp_path), str(tmp_path), None, None)
     assert mine.checkpoint == source("demo").checkpoint
     assert mine.recipe.learning_rate > source("demo").recipe.learning_rate, "its sound is further from what was heard"
+    assert not mine.recipe.freeze_feature_encoder
 
 
 def test_a_folder_has_no_locales(tmp_path):
