@@ -130,7 +130,7 @@ class Sure(Recogniser):
 
 @pytest.fixture(scope="module")
 def recogniser(processor):
-    return Sure(SimpleNamespace(config=SimpleNamespace(inputs_to_logits_ratio=320)), processor)
+    return Sure(SimpleNamespace(config=SimpleNamespace(inputs_to_logits_ratio=320, vocab_size=32)), processor)
 
 
 def upload(view, name, content):
@@ -156,7 +156,7 @@ def hostile_views(payload, processor):
         def read(self, emission):
             return Transcript(payload, (Word(token, 0.02, 0.1, 0.5),))
 
-    hears = Hostile(SimpleNamespace(config=SimpleNamespace(inputs_to_logits_ratio=320)), processor)
+    hears = Hostile(SimpleNamespace(config=SimpleNamespace(inputs_to_logits_ratio=320, vocab_size=32)), processor)
     yield widgets.clip_view(rows)
     empty = widgets.clip_view(rows)
     empty.chooser.search.value = payload + " never"
@@ -751,7 +751,7 @@ def test_only_the_first_minute_is_heard(recogniser):
 
 
 def test_nothing_heard_is_said(processor):
-    mute = Sure(SimpleNamespace(config=SimpleNamespace(inputs_to_logits_ratio=320)), processor, path=())
+    mute = Sure(SimpleNamespace(config=SimpleNamespace(inputs_to_logits_ratio=320, vocab_size=32)), processor, path=())
     view = widgets.voice_view(mute)
     upload(view, "silence.wav", audio.encode(np.zeros(8_000), 8_000))
     assert "No word was heard" in words_of(view.transcript)

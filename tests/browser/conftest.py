@@ -102,7 +102,8 @@ def no_console_errors(request) -> Iterator[None]:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):
     report = yield
-    if report.failed and "notebook" in getattr(item, "funcargs", {}):
+    # Not in the teardown, when the browser may be gone.
+    if report.failed and report.when == "call" and "notebook" in getattr(item, "funcargs", {}):
         folder = keep_evidence(item.funcargs["notebook"], item.name)
         report.sections.append(("browser", f"screenshot and console: {folder}"))
     return report

@@ -135,7 +135,8 @@ class Notebook:
             page = context.new_page()
             notebook = cls(page, name)
             token = OPTIONS["IdentityProvider.token"]
-            page.goto(f"{address}lab/tree/{name}?token={token}", timeout=PATIENCE * 1_000)
+            # A workspace of its own: the usual one would open all notebooks of the tests before as well.
+            page.goto(f"{address}lab/workspaces/{Path(name).stem}/tree/{name}?token={token}", timeout=PATIENCE * 1_000)
             page.wait_for_function(
                 "name => window.jupyterapp?.shell.currentWidget?.context?.localPath === name"
                 " && window.jupyterapp.shell.currentWidget.context.sessionContext.session?.kernel?.status === 'idle'",

@@ -109,6 +109,8 @@ def test_clip(notebook: Notebook, screenshot):
     assert table(view, "signal to noise")["length"][0] == "rate"
 
     # A span, by mouse and by keyboard
+    expect(view).to_contain_text(f"0.00 – {whole.group(1)}")
+    notebook.page.wait_for_timeout(500)  # the handles glide to their places
     start, end = slider(view, "span (s)").all()
     place, track = start.bounding_box(), view.locator(".widget-slider").filter(has_text="span (s)").bounding_box()
     x, y = place["x"] + place["width"] / 2, place["y"] + place["height"] / 2
@@ -316,7 +318,7 @@ def test_training(notebook: Notebook, screenshot):
     view = notebook.view("asr-training-view")
     expect(view).to_contain_text(re.compile(r"Done: (\d+) steps in \d+ s\."))
     steps = re.search(r"Done: (\d+) steps", view.inner_text()).group(1)
-    expect(view.get_by_role("progressbar")).to_be_visible()
+    expect(view.locator(".progress-bar")).to_be_visible()
     seen = see(view, rf"Curves up to step {steps}\. Last: (.*)\.").group(1)
     for name in ("loss", "validation WER", "share of blank frames", "learning rate"):
         assert re.search(rf"{name} [\d.]+", seen), name
