@@ -165,7 +165,25 @@ def duration_batches(lengths: Sequence[float], budget: float) -> list[list[int]]
     return list(DurationBatches(lengths, budget, jitter=0, shuffle=False))
 
 
-class DurationBatches:
+class _RankBatches:
+    """What the batch samplers below share: one rank's place, the epoch, and where an epoch's clips are cut."""
+
+    cuts: list[int]
+
+    def __init__(self, clips: int, seed: int, rank: int, world_size: int):
+        if clips < world_size:
+            raise AsrError(f"{clips} clips are too few for {world_size} ranks: start fewer.")
+        self.seed, self.rank, self.world_size, self.epoch = seed, rank, world_size, 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Which epoch's batches come next."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return len(self.cuts) - 1
+
+
+class DurationBatches(_RankBatches):
     """Batches of about one amount of sound, padding included: a batch sampler for `torch.utils.data.DataLoader`.
 
     Clips are sorted from long to short and cut where the padded batch would exceed the budget, into groups of one
@@ -203,19 +221,11 @@ class DurationBatches:
         rank: int = 0,
         world_size: int = 1,
     ):
-        _check_ranks(len(lengths), world_size)
+        super().__init__(len(lengths), seed, rank, world_size)
         self.lengths = np.asarray(lengths, dtype=np.float64)
-        self.jitter, self.shuffle, self.seed, self.rank, self.world_size = jitter, shuffle, seed, rank, world_size
-        self.epoch = 0
+        self.jitter, self.shuffle = jitter, shuffle
         # Jitter only shortens, so the k-th clip of any epoch is at most 1 / (1 - jitter) times the k-th longest.
         self.cuts = _cuts(-np.sort(-self.lengths), budget * (1 - jitter), world_size)
-
-    def set_epoch(self, epoch: int) -> None:
-        """Which epoch's batches come next."""
-        self.epoch = epoch
-
-    def __len__(self) -> int:
-        return len(self.cuts) - 1
 
     def __iter__(self) -> Iterator[list[int]]:
         order, groups = self.plan()
@@ -240,7 +250,7 @@ class DurationBatches:
         return order, groups
 
 
-class RandomBatches:
+class RandomBatches(_RankBatches):
     """Batches of so many clips in random order: a batch sampler for `torch.utils.data.DataLoader`.
 
     On one rank the order is that of torch's `RandomSampler` with a generator of `seed` plus the epoch, and so
@@ -265,19 +275,11 @@ class RandomBatches:
     """
 
     def __init__(self, clips: int, batch_size: int, *, seed: int = 0, rank: int = 0, world_size: int = 1):
-        _check_ranks(clips, world_size)
-        self.seed, self.rank, self.world_size, self.epoch = seed, rank, world_size, 0
+        super().__init__(clips, seed, rank, world_size)
         self.cuts = [*range(0, clips, batch_size * world_size), clips]
         if self.cuts[-1] - self.cuts[-2] < world_size and len(self.cuts) > 2:
             left = clips - self.cuts[-3]  # for all ranks' last two batches; for one, where some would have none
             self.cuts[-2:-1] = [clips - left // 2] if left >= 2 * world_size else []
-
-    def set_epoch(self, epoch: int) -> None:
-        """Which epoch's batches come next."""
-        self.epoch = epoch
-
-    def __len__(self) -> int:
-        return len(self.cuts) - 1
 
     def __iter__(self) -> Iterator[list[int]]:
         import torch
@@ -286,11 +288,6 @@ class RandomBatches:
         order = torch.randperm(self.cuts[-1], generator=generator).tolist()
         for start, stop in pairwise(self.cuts):
             yield order[start + self.rank : stop : self.world_size]
-
-
-def _check_ranks(clips: int, world_size: int) -> None:
-    if clips < world_size:
-        raise AsrError(f"{clips} clips are too few for {world_size} ranks: start fewer.")
 
 
 def _cuts(lengths: np.ndarray, budget: float, world_size: int) -> list[int]:
