@@ -84,10 +84,11 @@ def _check_examples(examples: list[dict[str, Any]], num_tokens: int) -> None:
 
 
 def _check_lengths(lengths: Sequence[float]) -> None:
-    wrong = [clip for clip, length in enumerate(lengths) if not 0 <= length < math.inf]
-    if wrong:
+    numbers = np.asarray(lengths, dtype=np.float64)
+    wrong = np.flatnonzero(~((numbers >= 0) & (numbers < math.inf)))
+    if len(wrong):
         raise AsrError(f"Clip {wrong[0]} has the length {lengths[wrong[0]]!r}: it is to be 0 or more.")
-    if not len(lengths) or not max(lengths):
+    if not numbers.any():
         raise AsrError("There is no clip with any length: there is nothing to make batches of.")
 
 
@@ -204,7 +205,7 @@ class DurationBatches(_RankBatches):
         epoch: the one that is iterated next; `set_epoch` changes it.
 
     Raises:
-        AsrError: there are fewer clips than ranks.
+        AsrError: there are fewer clips than ranks, a length is no number, or the budget is none above 0.
 
     >>> [list(DurationBatches([3, 1, 2, 2], 4, jitter=0, shuffle=False, rank=r, world_size=2)) for r in range(2)]
     [[[0], [3]], [[2], [1]]]
@@ -222,7 +223,10 @@ class DurationBatches(_RankBatches):
         world_size: int = 1,
     ):
         super().__init__(len(lengths), seed, rank, world_size)
+        _check_lengths(lengths)
         self.lengths = np.asarray(lengths, dtype=np.float64)
+        if not budget > 0:
+            raise AsrError(f"A batch holds more than nothing: give a budget above 0, not {budget}.")
         self.jitter, self.shuffle = jitter, shuffle
         # Jitter only shortens, so the k-th clip of any epoch is at most 1 / (1 - jitter) times the k-th longest.
         self.cuts = _cuts(-np.sort(-self.lengths), budget * (1 - jitter), world_size)
@@ -268,7 +272,7 @@ class RandomBatches(_RankBatches):
         epoch: the one that is iterated next; `set_epoch` changes it.
 
     Raises:
-        AsrError: there are fewer clips than ranks.
+        AsrError: there are fewer clips than ranks, or less than one clip is to be in a batch.
 
     >>> [[len(batch) for batch in RandomBatches(13, 2, rank=rank, world_size=2)] for rank in range(2)]
     [[2, 2, 2, 1], [2, 2, 1, 1]]
@@ -276,6 +280,7 @@ class RandomBatches(_RankBatches):
 
     def __init__(self, clips: int, batch_size: int, *, seed: int = 0, rank: int = 0, world_size: int = 1):
         super().__init__(clips, seed, rank, world_size)
+        _check_batch_size(batch_size)
         self.cuts = [*range(0, clips, batch_size * world_size), clips]
         if self.cuts[-1] - self.cuts[-2] < world_size and len(self.cuts) > 2:
             left = clips - self.cuts[-3]  # for all ranks' last two batches; for one, where some would have none
@@ -305,9 +310,13 @@ def _cuts(lengths: np.ndarray, budget: float, world_size: int) -> list[int]:
     return cuts
 
 
-def _cut(order: list[int], batch_size: int) -> list[list[int]]:
+def _check_batch_size(batch_size: int) -> None:
     if batch_size < 1:
         raise AsrError(f"A batch has 1 clip or more, not {batch_size}.")
+
+
+def _cut(order: list[int], batch_size: int) -> list[list[int]]:
+    _check_batch_size(batch_size)
     return [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
 
 

@@ -276,10 +276,16 @@ def describe(rows: Iterable[Mapping[str, Any]]) -> list[RowFacts]:
 
     Args:
         rows: from `load_rows` or `load_splits`, or dicts with `audio` and `transcription`.
+
+    Raises:
+        AsrError: a row lacks one of these two.
     """
     intents = getattr(getattr(rows, "features", {}).get("intent_class"), "names", None)
     described = []
     for row in rows:
+        for column in ("audio", "transcription"):
+            if column not in row:
+                raise AsrError(f"Row {len(described)} has no {column!r}, only {', '.join(row)}: rename its columns.")
         try:
             seconds = audio.duration(row["audio"])
         except AsrError:

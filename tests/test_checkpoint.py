@@ -6,6 +6,7 @@ import re
 import shutil
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -124,6 +125,24 @@ def test_an_equaliser_colours_a_sound_within_its_limit():
     assert len(coloured[0]) == len(noise)
     assert not np.allclose(after[0], after[1])
     assert speech.equalise(noise, 16_000, np.random.default_rng(1), 0) == pytest.approx(noise, abs=1e-5)
+
+
+def test_formants_move_and_the_pitch_stays():
+    rate, pitch = 16_000, 125
+    pulses = np.zeros(rate, "float32")
+    pulses[:: rate // pitch] = 1
+    time = np.arange(800) / rate
+    vowel = np.convolve(pulses, np.exp(-200 * time) * np.sin(2 * np.pi * 1_500 * time))[:rate].astype("float32")
+    moved = speech.move_formants(vowel, rate, SimpleNamespace(uniform=lambda low, high, size: [1, high, 1, 1]), 0.2)
+
+    def spectrum(waveform):
+        return np.abs(np.fft.rfft(waveform))  # its bins are 1 Hz apart
+
+    assert spectrum(vowel).argmax() == 1_500
+    assert spectrum(moved).argmax() == pytest.approx(1_800, abs=pitch)
+    assert spectrum(moved).argmax() % pitch == 0  # still a harmonic of the same voice
+    assert len(moved) == len(vowel)
+    assert speech.move_formants(vowel, rate, np.random.default_rng(1), 0) == pytest.approx(vowel, abs=1e-5)
 
 
 @pytest.mark.parametrize("snr", [10, 20, 30])

@@ -268,6 +268,12 @@ def test_the_last_clips_are_spread_over_the_ranks():
         DurationBatches([1] * 3, 1, world_size=4)
 
 
+@pytest.mark.parametrize("budget", [0, -1.0, float("nan")])
+def test_a_budget_that_holds_nothing(budget):
+    with pytest.raises(AsrError, match=f"give a budget above 0, not {budget}"):
+        DurationBatches([1.0, 2.0], budget)
+
+
 def test_epochs_differ_in_order_and_company_and_come_again():
     lengths = np.random.default_rng(1).uniform(1, 9, 500)
     sampler = DurationBatches(lengths, 40.0, seed=3)
@@ -354,6 +360,8 @@ def test_every_clip_once_and_as_many_batches_on_each_rank(world_size, batch_size
 def test_clips_too_few_for_the_ranks():
     with pytest.raises(AsrError, match="2 clips are too few for 3 ranks: start fewer"):
         RandomBatches(2, 8, world_size=3)
+    with pytest.raises(AsrError, match="A batch has 1 clip or more, not 0"):
+        RandomBatches(2, 0)
 
 
 # Bad input
@@ -382,6 +390,9 @@ def test_lengths_that_are_none(lengths, says):
         padding_share(lengths)
     with pytest.raises(AsrError, match=says):
         total_padding_share(lengths, [])
+    if lengths:
+        with pytest.raises(AsrError, match=says):
+            DurationBatches(lengths, 30.0)
 
 
 @pytest.mark.parametrize("batches", [random_batches, sorted_batches])

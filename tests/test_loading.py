@@ -350,6 +350,8 @@ def test_a_row_is_described_by_what_it_holds(rows):
 def test_rows_may_be_dicts_and_lack_what_is_not_needed():
     described = loading.describe([{"audio": b"no sound", "transcription": "Hello"}])
     assert described == [loading.RowFacts("Hello", 0.0, "", "")]
+    with pytest.raises(AsrError, match="Row 0 has no 'transcription', only audio, text: rename its columns"):
+        loading.describe([{"audio": b"no sound", "text": "Hello"}])
 
 
 FACTS = [

@@ -151,6 +151,39 @@ def equalise(waveform: np.ndarray, sampling_rate: int, rng: np.random.Generator,
     return coloured[: len(waveform)].astype(np.float32)
 
 
+def move_formants(waveform: np.ndarray, sampling_rate: int, rng: np.random.Generator, limit: float) -> np.ndarray:
+    """Gives a waveform the formants of another mouth, and leaves its pitch: (num_samples,) in, the same length out.
+
+    Each frame's spectral envelope (its cepstrum below 2 ms) is stretched by factors of its own, up to
+    `limit` either way, at 600, 1,500, 2,500 and 3,500 Hz, straight lines between them.
+
+    Source:
+        Cepstral envelopes are A. V. Oppenheim's and R. W. Schafer's (Digital Signal Processing, 1975, chapter 10).
+    """
+    size = 1 << round(np.log2(sampling_rate * 0.032))
+    hop = size // 2
+    window = np.sqrt(np.hanning(size + 1)[:-1], dtype=np.float32)
+    padded = np.pad(waveform.astype(np.float32), (size, size + hop))
+    frames = np.lib.stride_tricks.sliding_window_view(padded, size)[::hop] * window  # (num_frames, size)
+    spectrum = np.fft.rfft(frames)  # (num_frames, size / 2 + 1)
+    cepstrum = np.fft.irfft(np.log(np.abs(spectrum) + 1e-4))
+    quick = round(sampling_rate * 0.002)
+    cepstrum[:, quick : size - quick + 1] = 0
+    envelope = np.fft.rfft(cepstrum).real  # of the logarithm
+    frequency = np.fft.rfftfreq(size, 1 / sampling_rate)
+    marks = np.array([0, 600, 1_500, 2_500, 3_500, sampling_rate / 2])
+    moved = marks * [1, *rng.uniform(1 - limit, 1 + limit, 4), 1]
+    came_from = np.interp(frequency, moved, marks) / frequency[1]  # in bins
+    below = np.minimum(came_from.astype(int), size // 2 - 1)
+    share = (came_from - below).astype(np.float32)
+    target = envelope[:, below] * (1 - share) + envelope[:, below + 1] * share
+    frames = np.fft.irfft(spectrum * np.exp(np.clip(target - envelope, -3.5, 3.5))) * window
+    out = np.zeros_like(padded)  # two windows overlap, and their squares add up to 1
+    for number, frame in enumerate(frames):
+        out[number * hop : number * hop + size] += frame
+    return out[size : size + len(waveform)]
+
+
 def telephone(
     waveform: np.ndarray, sampling_rate: int, rng: np.random.Generator, snr: float = 25.0, level: float = -26.0
 ) -> np.ndarray:

@@ -27,7 +27,17 @@ import soxr
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from pretraining_sentences import call, sentence
-from speech import HELD_OUT_VOICES, TELEPHONE_RATE, Voice, equalise, made_up_variant, synthesise, telephone, trim
+from speech import (
+    HELD_OUT_VOICES,
+    TELEPHONE_RATE,
+    Voice,
+    equalise,
+    made_up_variant,
+    move_formants,
+    synthesise,
+    telephone,
+    trim,
+)
 
 SAMPLING_RATE = 16_000
 CLIPS_PER_ROUND = 3_072
@@ -36,6 +46,7 @@ FINISHING_FROM = 12 * CLIPS_PER_ROUND
 CALLS_FROM = 27 * CLIPS_PER_ROUND
 WIDE_FROM = 39 * CLIPS_PER_ROUND
 COLOURED_FROM = 52 * CLIPS_PER_ROUND
+FLITE_FROM = 66 * CLIPS_PER_ROUND
 DEVELOPMENT_CLIPS = range(FINISHING_FROM, FINISHING_FROM + 96)  # of other seeds
 SECONDS_PER_BATCH = 24  # of padded audio; on a CPU each core takes a batch, and a step averages their gradients
 # Batches are padded to 32, 64, 96 … frames: a few shapes that come again and again, which the
@@ -84,6 +95,7 @@ class Stage(NamedTuple):
     accents: tuple[str, ...]
     snr: float  # dB, up to 40
     colour: float = 0.0  # dB: the equaliser's gains, at most
+    formants: float = 0.0  # of flite's clips: how far formants move, at most
 
 
 STAGES = (
@@ -95,6 +107,8 @@ STAGES = (
           0.5, PLAIN_VARIANTS, (*ACCENTS, "en-gb-scotland", "en-029"), 14),
     Stage(0.65, 0.5, (0.84, 1.22), (120, 190), 0.5, tuple(FLITE), (0.6, 1.4),
           0.65, PLAIN_VARIANTS, (*ACCENTS, "en-gb-scotland", "en-029", "en-029"), 14, 12),
+    Stage(0.65, 0.5, (0.84, 1.22), (120, 190), 0.65, ("slt", "slt", "slt", "awb", "awb", "kal", "kal16"), (0.6, 1.4),
+          0.65, PLAIN_VARIANTS, (*ACCENTS, "en-gb-scotland", "en-029", "en-029", "en-029"), 14, 12, 0.2),
 )  # fmt: skip
 
 
@@ -106,6 +120,7 @@ class Clip(NamedTuple):
     stretch: float  # resampled by this: a longer (> 1) or shorter vocal tract
     snr: float  # dB
     colour: float  # dB
+    formants: float  # share
 
 
 def clip(seed: int, index: int, variants: tuple[str, ...] | None = None, flite: float | None = None) -> Clip:
@@ -114,10 +129,11 @@ def clip(seed: int, index: int, variants: tuple[str, ...] | None = None, flite: 
     The first clips are the hardest: every variant, loud noise, strong stretching. From FINISHING_FROM on
     they are nearer to what the demo corpus asks for, and from CALLS_FROM on most are calls to a bank. The voices
     of those became few enough to harm what the model can learn from other people: from WIDE_FROM on they are many,
-    and from COLOURED_FROM on each sounds through an equaliser of its own.
+    from COLOURED_FROM on each sounds through an equaliser of its own, and from FLITE_FROM on most are flite's, each
+    with formants of its own.
     """
     rng = random.Random(f"{seed} {index}")
-    stage = STAGES[sum(index >= first for first in (FINISHING_FROM, CALLS_FROM, WIDE_FROM, COLOURED_FROM))]
+    stage = STAGES[sum(index >= first for first in (FINISHING_FROM, CALLS_FROM, WIDE_FROM, COLOURED_FROM, FLITE_FROM))]
     called = stage.calls and rng.random() < stage.calls
     text = call(rng) if called else sentence(rng, bank=stage.bank)
     stretch = rng.uniform(*stage.stretch)
@@ -132,7 +148,9 @@ def clip(seed: int, index: int, variants: tuple[str, ...] | None = None, flite: 
         accent, pitch = rng.choice(stage.accents), rng.randint(20, 80)
         name = "espeak-made-up" if made_up else f"espeak-{variant}"
         voice = Voice(name, "espeak-ng", "", accent, variant, pitch, round(speed * stretch))
-    return Clip(text, voice, stretch, rng.uniform(stage.snr, 40), rng.uniform(0, stage.colour))
+    snr, colour = rng.uniform(stage.snr, 40), rng.uniform(0, stage.colour)
+    formants = rng.uniform(0, stage.formants) if voice.engine == "flite" else 0.0
+    return Clip(text, voice, stretch, snr, colour, formants)
 
 
 def heard(seed: int, num_clips: int) -> tuple[set[str], set[str]]:
@@ -148,6 +166,8 @@ def speak(seed: int, index: int, recipe: Clip) -> np.ndarray:
     # Engines pause in their own way before and after a text; a model that only knows theirs trips over any other.
     waveform = trim(waveform, rate, rng.uniform(0.02, 0.5), rng.uniform(0.02, 0.5))
     waveform = soxr.resample(waveform, rate / recipe.stretch, rate, quality="MQ")
+    if recipe.formants:
+        waveform = move_formants(waveform, rate, rng, recipe.formants)
     if recipe.colour:
         waveform = equalise(waveform, rate, rng, recipe.colour)
     line = telephone(waveform, rate, rng, recipe.snr, rng.uniform(-38, -18))
