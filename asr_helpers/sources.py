@@ -90,7 +90,7 @@ _DEMO = Source(
 # Recordings of one's own are further from what the demo checkpoint has heard: its encoder and its convolutions have
 # more to learn.
 _OWN_RECIPE = Recipe(
-    learning_rate=1e-3, head_learning_rate=2e-2, num_train_epochs=9, freeze_feature_encoder=False,
+    learning_rate=1e-3, head_learning_rate=2e-2, num_train_epochs=8, freeze_feature_encoder=False,
     speed_perturbation=0.1,
 )  # fmt: skip
 _HUB = Source(

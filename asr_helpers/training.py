@@ -359,6 +359,15 @@ def _trainer_class(
                 pin_memory=self.args.dataloader_pin_memory,
             )
 
+        def get_eval_dataloader(self, eval_dataset=None):
+            # A clip alone and as long as it is, as it will be transcribed: a model with group norm hears any padding.
+            rounding = self.data_collator
+            self.data_collator = partial(_collate, collator=DataCollatorCTCWithPadding(self.processing_class))
+            try:
+                return super().get_eval_dataloader(eval_dataset)
+            finally:
+                self.data_collator = rounding
+
         def training_step(self, model, inputs, num_items_in_batch=None):
             rows = inputs.pop("rows")
             self._position = inputs.pop("position", None)

@@ -50,7 +50,7 @@ def test_the_recogniser_reaches_its_cards_number_on_voices_never_heard():
     scores, _ = evaluation.evaluate(recogniser, loading.load_splits(DEMO)["test"])
     stated = re.search(r"\| test \| new \| new \| 66 \| ([\d.]+) \|", (Path(DEMO.fine_tuned) / "README.md").read_text())
     assert scores.wer == pytest.approx(float(stated[1]), abs=0.005)
-    assert scores.wer <= 0.3
+    assert scores.wer <= 0.28
 
 
 def test_a_clips_recipe_follows_from_seed_and_index():

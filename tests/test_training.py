@@ -390,6 +390,16 @@ def test_the_recipe_chooses_batches_by_duration(checkpoint, tmp_path):
         assert batch["input_values"].shape[1] == round(16_000 * (0.4 + 0.02 * max(batch["rows"])))
 
 
+def test_a_clip_is_evaluated_alone_and_nothing_is_rounded_up(checkpoint, tmp_path):
+    rows = tiny.rows(3, 0.4, 0.02)
+    args = training.training_arguments(tmp_path, tiny.RECIPE, bf16=False)
+    model = training.build_model(str(checkpoint), tiny.processor())
+    trainer = training.build_trainer(model, tiny.processor(), rows, rows, tiny.RECIPE, args)
+    widths = [tuple(batch["input_values"].shape) for batch in trainer.get_eval_dataloader()]
+    assert widths == [(1, 6_400), (1, 6_720), (1, 7_040)]
+    assert next(iter(trainer.get_train_dataloader()))["input_values"].shape[1] % training.PAD_TO_MULTIPLE_OF == 0
+
+
 def test_the_librarys_own_grouping_works_by_the_lengths_in_the_headers(checkpoint, tmp_path, monkeypatch):
     seconds = np.random.default_rng(0).permutation(200) * 0.005 + 0.3
     rows = Dataset.from_list(
