@@ -35,6 +35,8 @@ def guard(event, args):
     if event.startswith("socket.") and event != "socket.gethostname":
         raise SystemExit(f"a socket: {event} {args}")
 
+import urllib3  # asks at import whether there is IPv6, by a socket that connects to nothing; newer hub clients lack it
+
 sys.addaudithook(guard)
 from asr_helpers.__main__ import main
 
