@@ -30,12 +30,14 @@ ROOT = Path(__file__).resolve().parents[1]
 
 NO_SOCKETS = """
 import sys
+from importlib import metadata
 
 def guard(event, args):
     if event.startswith("socket.") and event != "socket.gethostname":
         raise SystemExit(f"a socket: {event} {args}")
 
-import urllib3  # asks at import whether there is IPv6, by a socket that connects to nothing; newer hub clients lack it
+if metadata.version("datasets").startswith("4."):  # with Colab's versions urllib3 comes along, which asks at
+    import urllib3  # import whether there is IPv6, by a socket that connects to nothing
 
 sys.addaudithook(guard)
 from asr_helpers.__main__ import main
