@@ -18,6 +18,7 @@ from . import AsrError, audio
 from .checkpoints import WholeCheckpoints, checkpoint_callback, newest_whole
 from .collation import DataCollatorCTCWithPadding, DurationBatches, RandomBatches, change_speed
 from .evaluation import argmax_ids, compute_metrics, plateau_warning
+from .inference import unkept_kernels
 from .loading import durations
 from .preprocessing import encode_text, frames_needed, model_loading, prepare
 from .sources import Recipe, Source
@@ -124,7 +125,8 @@ def training_arguments(output_dir: str | Path, recipe: Recipe, **changes: Any) -
         "learning_rate": recipe.learning_rate,
         "num_train_epochs": recipe.num_train_epochs,
         "per_device_train_batch_size": recipe.per_device_train_batch_size,
-        "per_device_eval_batch_size": 1,  # a model with group norm hears padding: measure without any
+        # A clip alone and as long as it is, as it will be transcribed: a model with group norm hears any padding.
+        "per_device_eval_batch_size": 1,
         "warmup_steps": recipe.warmup_steps,
         "lr_scheduler_type": "linear",
         "use_cpu": not torch.cuda.is_available(),
@@ -273,14 +275,11 @@ def build_trainer(
         batches = DurationBatches(durations(train), recipe.seconds_per_batch, **place)
     else:
         batches = RandomBatches(len(train), args.train_batch_size, **place)
-    # Rounding up would pad clips of like length more than their differences do.
-    alike = isinstance(batches, DurationBatches | StreamedBatches)
-    collator = DataCollatorCTCWithPadding(processor, None if alike else PAD_TO_MULTIPLE_OF)
     streamed = isinstance(batches, StreamedBatches)
     trainer = _trainer_class(recipe, batches, lengths)(
         model=model,
         args=args,
-        data_collator=partial(_collate, collator=collator),
+        data_collator=partial(_collate, collator=DataCollatorCTCWithPadding(processor)),
         train_dataset=PreparedRows(processor) if streamed else NumberedRows(prepare(train, processor)),
         eval_dataset=prepare(validation, processor),
         processing_class=processor,
@@ -348,25 +347,22 @@ def _trainer_class(
         def get_train_dataloader(self):
             if batches is None:
                 return super().get_train_dataloader()
+            # Rounding up would pad clips of like length more than their differences do.
+            rounding = PAD_TO_MULTIPLE_OF if isinstance(batches, RandomBatches) else None
             # Not prepared by accelerate, which would share these batches out among the ranks a second time.
             return torch.utils.data.DataLoader(
                 self.train_dataset,
                 batch_sampler=batches,
-                collate_fn=self.data_collator,
+                collate_fn=partial(_collate, collator=DataCollatorCTCWithPadding(self.processing_class, rounding)),
                 num_workers=self.args.dataloader_num_workers,
                 persistent_workers=self.args.dataloader_persistent_workers,
                 prefetch_factor=self.args.dataloader_prefetch_factor,
                 pin_memory=self.args.dataloader_pin_memory,
             )
 
-        def get_eval_dataloader(self, eval_dataset=None):
-            # A clip alone and as long as it is, as it will be transcribed: a model with group norm hears any padding.
-            rounding = self.data_collator
-            self.data_collator = partial(_collate, collator=DataCollatorCTCWithPadding(self.processing_class))
-            try:
-                return super().get_eval_dataloader(eval_dataset)
-            finally:
-                self.data_collator = rounding
+        def evaluation_loop(self, *args, **kwargs):
+            with unkept_kernels(bf16=self.args.bf16):
+                return super().evaluation_loop(*args, **kwargs)
 
         def training_step(self, model, inputs, num_items_in_batch=None):
             rows = inputs.pop("rows")

@@ -1,6 +1,8 @@
 """06: collapsing a path, words in time, and what is refused. Emissions are written by hand."""
 
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -118,6 +120,27 @@ def test_the_shortest_clip_is_one_frame(reader):
 def test_a_frame_is_20_ms_at_16_khz(reader):
     assert reader.sampling_rate == 16_000
     assert reader.frame == 0.02
+
+
+def test_memory_is_flat():
+    """60 clips of 60 lengths, after one longer than all of them. In a process of its own."""
+    code = """
+import resource
+import numpy as np
+from asr_helpers.inference import load_recogniser
+from asr_helpers.sources import source
+
+recogniser = load_recogniser(source("demo").fine_tuned)
+sound = np.random.default_rng(0).normal(size=64_000).astype(np.float32)
+for lengths in ([64_000], range(16_000, 64_000, 800)):
+    for length in lengths:
+        recogniser.emission(sound[:length])
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1_024)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=tiny.environment())
+    assert done.returncode == 0, done.stderr[-2_000:]
+    one, many = map(int, done.stdout.split())
+    assert many - one < 40e6, "with oneDNN's kernels kept it is more than 100 MB"
 
 
 def test_transcribing_is_what_the_pipeline_does(demo_recogniser):
