@@ -5,8 +5,7 @@ a frame is 20 ms for Wav2Vec2. Greedy CTC decoding takes each frame's best token
 repeats, drops blanks. Times are in seconds from the clip's start.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +14,7 @@ import numpy as np
 
 from . import AsrError, audio
 from .audio import Audio
-from .preprocessing import load_processor, model_loading, vocabulary
+from .preprocessing import load_processor, model_loading, unkept_kernels, vocabulary
 
 if TYPE_CHECKING:
     from transformers import AutomaticSpeechRecognitionPipeline, PretrainedConfig, Wav2Vec2ForCTC, Wav2Vec2Processor
@@ -43,26 +42,6 @@ class Transcript:
 
     text: str
     words: tuple[Word, ...]
-
-
-@contextmanager
-def unkept_kernels(bf16: bool = False) -> Iterator[None]:
-    """A context in which the memory stays as it is, however many lengths the clips have.
-
-    On a CPU, oneDNN makes kernels for each length it meets and keeps them: 0.5 MB a length for the demo's model, some
-    20 MB for one of wav2vec2-base's size. Without oneDNN a model of either size is about as quick on single clips.
-
-    Args:
-        bf16: the model is computed in bfloat16, for which a CPU needs oneDNN: nothing is changed.
-    """
-    from torch.backends import mkldnn
-
-    before = mkldnn.enabled
-    mkldnn.enabled = before and bf16  # its `flags` would warn of a setting for GPUs
-    try:
-        yield
-    finally:
-        mkldnn.enabled = before
 
 
 @dataclass(frozen=True)

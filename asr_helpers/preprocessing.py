@@ -103,6 +103,26 @@ def model_loading(checkpoint: str | Path) -> Iterator[None]:
         ) from error
 
 
+@contextmanager
+def unkept_kernels(bf16: bool = False) -> Iterator[None]:
+    """A context in which the memory stays as it is, however many lengths the clips have.
+
+    On a CPU, oneDNN makes kernels for each length it meets and keeps them: 0.5 MB a length for the demo's model, some
+    20 MB for one of wav2vec2-base's size. Without oneDNN a model of either size is about as quick on single clips.
+
+    Args:
+        bf16: the model is computed in bfloat16, for which a CPU needs oneDNN: nothing is changed.
+    """
+    from torch.backends import mkldnn
+
+    before = mkldnn.enabled
+    mkldnn.enabled = before and bf16  # its `flags` would warn of a setting for GPUs
+    try:
+        yield
+    finally:
+        mkldnn.enabled = before
+
+
 def vocabulary(processor: "ProcessorMixin") -> frozenset[str]:
     """The characters a processor's tokenizer can write, without its special tokens, and with the space."""
     tokenizer = processor.tokenizer

@@ -18,9 +18,8 @@ from . import AsrError, audio
 from .checkpoints import WholeCheckpoints, checkpoint_callback, newest_whole
 from .collation import DataCollatorCTCWithPadding, DurationBatches, RandomBatches, change_speed
 from .evaluation import argmax_ids, compute_metrics, plateau_warning
-from .inference import unkept_kernels
 from .loading import durations
-from .preprocessing import encode_text, frames_needed, model_loading, prepare
+from .preprocessing import encode_text, frames_needed, model_loading, prepare, unkept_kernels
 from .sources import Recipe, Source
 from .streaming import PreparedRows, StreamedBatches
 

@@ -284,7 +284,7 @@ def two_ranks(tmp_path_factory):
     launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", str(script), str(folder)]
     done = subprocess.run([sys.executable, *launch], capture_output=True, text=True, env=tiny.environment())
     if transformers.__version__.startswith("5.15.") and "location of torch.storage" in done.stderr:
-        pytest.xfail("transformers 5.15 reads the optimizer's state to 'cpu:0', which torch does not know; 5.23 mends it")
+        pytest.xfail("transformers 5.15 loads the optimizer's state to 'cpu:0', unknown to torch; 5.23 mends it")
     assert done.returncode == 0, done.stderr[-4_000:]
     return folder
 
