@@ -30,6 +30,7 @@ MEASURED = {
 }
 # Printed, and not among the names of bench.json.
 PRINTED = {"memory"}
+SECONDS = 300  # how long a training may try to reach tasks.TARGET
 TASKS = ("first_batch", "padding", "throughput_same", "throughput_best", "seconds_to_wer", "eval_memory", "wer")
 
 
@@ -49,6 +50,20 @@ def ratio(theirs: float, ours: float, unit: str, more: bool) -> float:
     (4.0, 0.25)
     """
     return ours / theirs if more else theirs / max(ours, 1 if unit == "bytes" else 1e-9)
+
+
+def said(name: str, number: float) -> str:
+    """A number as a person reads it.
+
+    >>> said("disk", 7.783e7), said("disk", 0), said("padding", 0.199), said("seconds_to_wer", 300)
+    ('77.8 MB', 'none', '19.9 %', 'not in 300 s')
+    """
+    unit = MEASURED[name][1]
+    if unit == "bytes":
+        return f"{number / 1e6:,.3g} MB" if number else "none"
+    if unit == "share":
+        return f"{number:.1%}".replace("%", " %")
+    return f"not in {number:g} s" if name == "seconds_to_wer" and number >= SECONDS else f"{number:,.3g} {unit}"
 
 
 def machine() -> str:
@@ -74,8 +89,8 @@ def picture(results: list[dict], title: str):
     for place, one in enumerate(results):
         axes.barh(-place, min(one["ratio"], most) - 1, left=1, color=BLUE if one["ratio"] >= 1 else VERMILION)
         end = max(min(one["ratio"], most), 1)
-        label = f"{one['ratio']:,.1f} ×   {one['guide']:,.4g} / {one['ours']:,.4g} {one['unit']}"
-        label = label if one["ours"] else f"{one['guide']:,.4g} {one['unit']} / none"
+        label = f"{said(one['name'], one['guide'])} / {said(one['name'], one['ours'])}"
+        label = f"{one['ratio']:,.1f} ×   {label}" if one["ours"] else label
         axes.text(end * 1.1, -place, label, va="center", fontsize=9, color=GREY, parse_math=False)
     axes.set(xscale="log", xlim=(0.5, most * 300), xlabel="how many times better ours is: the guide's way / ours")
     axes.set_yticks([-place for place in range(len(results))], [MEASURED[one["name"]][0] for one in results])
@@ -96,7 +111,7 @@ def main() -> None:
         task, way, setting = args.one
         print(json.dumps(getattr(tasks, task)(way, tasks.Setting(**json.loads(setting)))))
         return
-    setting = tasks.Setting(args.size, clips=128 if args.size == "demo" else 24, seconds=300)
+    setting = tasks.Setting(args.size, clips=128 if args.size == "demo" else 24, seconds=SECONDS)
     where = f"{args.size} size on {machine()}"
     print(where, flush=True)
     results = []
@@ -111,10 +126,11 @@ def main() -> None:
             times = ratio(theirs, ours, unit, more)
             if name not in PRINTED:
                 results.append({"name": name, "guide": theirs, "ours": ours, "ratio": times, "unit": unit})
-            print(f"{what}: the guide's way {theirs:,.4g} {unit}, ours {ours:,.4g}: {times:,.1f} times", flush=True)
+            gain = f": {times:,.1f} times" if ours else ""
+            print(f"{what}: the guide's way {said(name, theirs)}, ours {said(name, ours)}{gain}", flush=True)
             if name == "seconds_to_wer":
                 best = {way: min(one["best_wer"] for one in numbers) for way, numbers in found.items()}
-                print(f"  the lowest WER seen: {best}; who never reached {tasks.TARGET} is given {setting.seconds} s")
+                print(f"  the lowest WER seen: {best}; who never reached {tasks.TARGET} is counted as {SECONDS} s")
     args.output.parent.mkdir(parents=True, exist_ok=True)
     args.output.write_text(json.dumps(results, indent=1) + "\n")
     args.output.with_suffix(".png").write_bytes(picture(results, where)._repr_png_())
