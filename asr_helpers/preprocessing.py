@@ -108,7 +108,8 @@ def unkept_kernels(bf16: bool = False) -> Iterator[None]:
     """A context in which the memory stays as it is, however many lengths the clips have.
 
     On a CPU, oneDNN makes kernels for each length it meets and keeps them: 0.5 MB a length for the demo's model, some
-    20 MB for one of wav2vec2-base's size. Without oneDNN a model of either size is about as quick on single clips.
+    20 MB for one of wav2vec2-base's size. On single clips the former is as quick without oneDNN, the latter a tenth
+    slower.
 
     Args:
         bf16: the model is computed in bfloat16, for which a CPU needs oneDNN: nothing is changed.

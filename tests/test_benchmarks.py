@@ -14,7 +14,7 @@ from asr_helpers import collation, loading
 from asr_helpers.sources import source
 from benchmarks import guide, tasks
 
-SETTING = tasks.Setting("demo", clips=8, seconds=1)
+SETTING = tasks.Setting("demo", clips=8)
 
 
 def bench(*arguments: object) -> subprocess.CompletedProcess:
