@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 
     from .audit import Audit
 
+# Options of `train` that are fields of `recipes.Recipe`.
+RECIPE_OPTIONS = (
+    "learning_rate", "head_learning_rate", "num_train_epochs", "seconds_per_batch", "warmup_steps",
+    "freeze_feature_encoder",
+)  # fmt: skip
 # Beside the package in a checkout; an installed wheel has none.
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
 
@@ -165,15 +170,18 @@ def _measurable(rows: "Dataset", split: str, processor: "ProcessorMixin") -> "tu
     return kept, aside
 
 
-def train(args: argparse.Namespace) -> None:
-    """Fine-tunes a checkpoint on DATA."""
+def train(args: argparse.Namespace) -> int:
+    """Fine-tunes a checkpoint on DATA; the status is 1 where it learnt nothing."""
     from dataclasses import replace
 
     from . import loading, training
     from .preprocessing import load_processor
+    from .recipes import changed, read_recipe
     from .streaming import stream_splits
 
     source = args.source
+    changes = read_recipe(args.recipe) if args.recipe else {}
+    changes |= {name: getattr(args, name) for name in RECIPE_OPTIONS if getattr(args, name) is not None}
     if args.checkpoint:
         source = replace(source, checkpoint=args.checkpoint)
     processor = load_processor(source.checkpoint)
@@ -188,19 +196,24 @@ def train(args: argparse.Namespace) -> None:
         rows, validation = splits["train"], splits["validation"]
         found = f"{len(rows)} clips"
     _say(f"{found} to train on, {len(validation)} to choose the best checkpoint by")
-    changes = {"max_steps": args.max_steps} if args.max_steps else {}
+    recipe = changed(training.recipe_for(source, rows, processor, args.fresh_head), changes)
+    _say(f"recipe: {recipe}")
     result = training.fine_tune(
-        source, rows, validation, processor, args.output_dir,
-        seed=args.seed, resume=args.resume, push_to_hub=args.push_to_hub, **changes,
+        replace(source, recipe=recipe), rows, validation, processor, args.output_dir,
+        seed=args.seed, fresh_head=args.fresh_head, resume=args.resume, push_to_hub=args.push_to_hub,
+        **({"max_steps": args.max_steps} if args.max_steps else {}),
     )  # fmt: skip
-    _say(
-        f"validation WER {result.wer_before:.3f} before, {result.wer_after:.3f} after {result.seconds:.0f} s; "
-        f"the recogniser is in {result.output_dir}"
-    )
     _write_json(args.json, {
         "output_dir": result.output_dir, "wer_before": result.wer_before, "wer_after": result.wer_after,
-        "train_seconds": result.seconds,
+        "train_seconds": result.seconds, "trouble": result.trouble,
     })  # fmt: skip
+    _say(f"validation WER {result.wer_before:.3f} before, {result.wer_after:.3f} after {result.seconds:.0f} s")
+    if result.failed:
+        _say(f"The training failed. {result.trouble}")
+        return 1
+    what = f"{result.steps} steps made no recogniser yet: they are" if result.trouble else "the recogniser is"
+    _say(f"{what} in {result.output_dir}")
+    return 0
 
 
 def evaluate(args: argparse.Namespace) -> None:
@@ -268,9 +281,11 @@ def demo(args: argparse.Namespace) -> None:
         _run_notebooks(outputs / "notebooks")
     else:
         print("No notebooks beside this package: running its stages alone", flush=True)
-        training.fine_tune(the_demo, splits["train"], splits["validation"], processor, the_demo.output_dir)
+        training.fine_tune(
+            the_demo, splits["train"], splits["validation"], processor, the_demo.output_dir, fresh_head=True
+        )
 
-    fresh = Recogniser(training.build_model(the_demo.checkpoint, processor).eval(), processor)
+    fresh = Recogniser(training.build_model(the_demo.checkpoint, processor, fresh_head=True).eval(), processor)
     before, _ = evaluation.evaluate(fresh, splits["test"])
     after, pairs = evaluation.evaluate(load_recogniser(the_demo.output_dir), splits["test"])
     result = {
@@ -335,7 +350,7 @@ def _parser() -> argparse.ArgumentParser:
 
     sub = with_data(command(train, "fine-tune a checkpoint on DATA"))
     sub.add_argument("--output-dir", metavar="DIR", required=True, help="gets the recogniser and its card")
-    sub.add_argument("--checkpoint", metavar="DIR", help="start from this encoder instead of DATA's own")
+    sub.add_argument("--checkpoint", metavar="DIR", help="start from this checkpoint instead of DATA's own")
     sub.add_argument("--max-steps", type=_positive, help="stop after so many steps")
     sub.add_argument(
         "--streaming", action="store_true",
@@ -343,6 +358,27 @@ def _parser() -> argparse.ArgumentParser:
         "train and a validation folder, and no audit: rows that would harm the training are named and left out as met",
     )  # fmt: skip
     sub.add_argument("--seed", type=int, default=0)
+    recipe = sub.add_argument_group(
+        "recipe", "what is not given here is chosen by the checkpoint's size and the hours of sound, and printed"
+    )
+    recipe.add_argument("--learning-rate", type=_above_0, metavar="RATE", help="the encoder's peak rate")
+    recipe.add_argument("--head-learning-rate", type=_above_0, metavar="RATE", help="the head's peak rate")
+    recipe.add_argument("--epochs", type=_above_0, metavar="N", dest="num_train_epochs", help="passes over the rows")
+    recipe.add_argument(
+        "--batch-seconds", type=_above_0, metavar="S", dest="seconds_per_batch",
+        help="sound in a step on one device, padding included",
+    )  # fmt: skip
+    recipe.add_argument(
+        "--warmup", type=_not_negative, metavar="STEPS", dest="warmup_steps",
+        help="steps in which the rates rise; below 1, a share of all",
+    )  # fmt: skip
+    recipe.add_argument(
+        "--freeze-feature-encoder", action=argparse.BooleanOptionalAction, help="keep the convolutions as they are"
+    )
+    recipe.add_argument(
+        "--fresh-head", action="store_true", help="start with a head of random numbers, even where one could be kept"
+    )
+    recipe.add_argument("--recipe", metavar="FILE", help="a JSON object of the recipe's fields")
     sub.add_argument("--resume", action="store_true", help="go on from the newest whole checkpoint in DIR")
     sub.add_argument("--strict", action="store_true", help="stop where the audit finds anything")
     sub.add_argument("--push-to-hub", action="store_true", help="upload the result, under DIR's name")
@@ -357,6 +393,23 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--model", metavar="DIR", help="the recogniser (default: the demo's own)")
     sub.add_argument("--timestamps", action="store_true", help="add words with start, end and confidence")
     return parser
+
+
+def _above_0(text: str) -> float:
+    number = _not_negative(text)
+    if not number:
+        raise argparse.ArgumentTypeError(f"{text!r} is not above 0")
+    return number
+
+
+def _not_negative(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
+    return number
 
 
 def _positive(text: str) -> int:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 RESAMPLES = 1_000
 PLATEAU = 0.98  # of all frames blank: nothing, or next to nothing, is written
+USELESS = 0.9  # a WER from which on a model is no recogniser, and the share of the WER by chance that is no better
 
 
 @dataclass(frozen=True)
@@ -323,12 +324,14 @@ def compute_metrics(prediction: "EvalPrediction", processor: "ProcessorMixin") -
         processor: decodes both.
 
     Returns:
-        `wer`, `cer`, and `blank_share`, the share of frames that say blank: 1.0 is the plateau on which
-        CTC training starts, and on which a bad recipe stays.
+        `wer`, `cer`, `chance_wer` (see there), and `blank_share`, the share of frames that say blank: 1.0 is the
+        plateau on which CTC training starts, and on which a bad recipe stays.
 
     Raises:
         AsrError: the predictions are no ids, an id is not the processor's, or a reference is empty.
     """
+    import jiwer
+
     blank = processor.tokenizer.pad_token_id
     for name, ids in (("predictions", prediction.predictions), ("labels", prediction.label_ids)):
         if np.ndim(ids) != 2:
@@ -348,23 +351,69 @@ def compute_metrics(prediction: "EvalPrediction", processor: "ProcessorMixin") -
     labels = np.where(prediction.label_ids == -100, blank, prediction.label_ids)
     hypotheses = processor.batch_decode(ids)
     references = processor.batch_decode(labels, group_tokens=False)
-    scores = score(references, hypotheses)
-    return {"wer": scores.wer, "cer": scores.cer, "blank_share": float((ids == blank)[~padding].mean())}
+    return {
+        "wer": _rate(references, hypotheses),
+        "cer": jiwer.cer(references, hypotheses),
+        "chance_wer": chance_wer(references, hypotheses),
+        "blank_share": float((ids == blank)[~padding].mean()),
+    }
 
 
-def plateau_warning(blank_share: float) -> str:
-    """What a share of blank frames warns of, in words; "" below `PLATEAU`.
+def _rate(references: Sequence[str], hypotheses: Sequence[str]) -> float:
+    return sum_counts(count_errors(references, hypotheses)).rate
+
+
+def chance_wer(references: Sequence[str], hypotheses: Sequence[str], turns: int = 5) -> float:
+    """The WER of hypotheses that are held against other clips' references: what a model scores that does not listen.
+
+    The references are moved on, `turns` times by another part of their number, so that each hypothesis meets those of
+    other clips, and the WERs are averaged. A recogniser's own WER lies far below it; that of constant or random texts
+    does not.
 
     Args:
-        blank_share: from `compute_metrics`.
+        references: two or more; of one alone nothing can be said, and the result is infinite.
 
-    >>> plateau_warning(0.57)
+    >>> chance_wer(["A B", "C D"], ["A B", "C D"])
+    1.0
+    """
+    if len(references) < 2:
+        return float("inf")
+    moves = {max(1, len(references) * turn // (turns + 1)) for turn in range(1, turns + 1)}
+    others = [_rate([*references[by:], *references[:by]], hypotheses) for by in moves]
+    return sum(others) / len(others)
+
+
+def collapse_warning(metrics: dict[str, float], losses: Sequence[float] = (), wer_before: float | None = None) -> str:
+    """What an evaluation and the losses so far warn of, in words; "" for nothing.
+
+    Args:
+        metrics: an evaluation's, with or without Trainer's `eval_` before their names: see `compute_metrics`.
+        losses: of the training, as they were logged.
+        wer_before: of the model as the training began. Given after the training: its end is judged.
+
+    >>> collapse_warning({"wer": 0.2, "chance_wer": 1.0, "blank_share": 0.57})
     ''
     """
-    if blank_share < PLATEAU:
+    found = {name.removeprefix("eval_"): value for name, value in metrics.items()}
+    if found.get("blank_share", 0.0) >= PLATEAU:
+        return (
+            f"{found['blank_share']:.0%} of the validation frames are blank: the model writes next to nothing. "
+            "Every CTC training with a fresh head starts on this plateau; one that stays on it has collapsed, and "
+            "needs a higher head_learning_rate or more steps."
+        )
+    if len(losses) > 2 and not losses[-1] <= 1.5 * min(losses) + 0.5:
+        return (
+            f"The loss has risen from {min(losses):.2f} to {losses[-1]:.2f}: the training diverges. "
+            "Lower the learning rates."
+        )
+    if wer_before is None:
         return ""
-    return (
-        f"{blank_share:.0%} of the validation frames are blank: the model writes next to nothing. "
-        "Every CTC training starts on this plateau; one that stays on it has collapsed, and needs a higher "
-        "head_learning_rate or more steps."
-    )
+    wer, chance = found["wer"], found.get("chance_wer", float("inf"))
+    if wer >= max(min(USELESS, USELESS * chance), 0.5):
+        return (
+            f"The model learnt nothing: its texts, WER {wer:.2f}, hardly fit their clips better than other clips'. "
+            "Hear some clips with their transcripts, which may be mixed up; else train longer, or at other rates."
+        )
+    if wer > wer_before + 0.05:
+        return f"The training made it worse, WER {wer_before:.2f} before and {wer:.2f} after: lower the learning rates."
+    return ""

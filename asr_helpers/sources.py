@@ -1,7 +1,7 @@
 """What "demo" and "hub" mean, and how a folder of one's own becomes a source.
 
-A source says where the rows are, which checkpoint to start from, which to speak with
-before any training, and the recipe that works for them. The environment variable
+A source says where the rows are, which checkpoint to start from and which to speak with
+before any training. The environment variable
 ASR_SOURCE chooses; without it, it is "demo".
 """
 
@@ -10,39 +10,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from . import AsrError
+from .recipes import Recipe
 
 DEMO = Path(__file__).parent / "demo"
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How to fine-tune.
-
-    Attributes:
-        learning_rate: the encoder's peak rate.
-        head_learning_rate: the fresh CTC head's. With the encoder's own rate it sits on the blank plateau.
-        num_train_epochs: passes over the training rows.
-        per_device_train_batch_size: clips in a step on one device.
-        seconds_per_batch: instead, sound in a step on one device, padding included: clips of like length together.
-        warmup_steps: a share of all steps (below 1), or their number.
-        head_only_steps: likewise; so long only the head learns, then the encoder joins in. What a random head asks
-            of an encoder would undo what it knows. wav2vec 2.0's authors fine-tune in this way
-            (https://arxiv.org/abs/2006.11477).
-        freeze_feature_encoder: keep the convolutions as they are.
-        speed_perturbation: play each training batch up to this share faster or slower, another share in each step
-            (https://www.isca-archive.org/interspeech_2015/ko15_interspeech.html). A clip that its labels fit only just
-            is passed over by the loss where it is played too fast for them.
-    """
-
-    learning_rate: float
-    head_learning_rate: float
-    num_train_epochs: float
-    per_device_train_batch_size: int = 8
-    seconds_per_batch: float | None = None
-    warmup_steps: float = 0.1
-    head_only_steps: float = 0.15
-    freeze_feature_encoder: bool = True
-    speed_perturbation: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -54,9 +24,9 @@ class Source:
         dataset: what `datasets.load_dataset` reads.
         dataset_revision: the commit it is pinned to, on a hub.
         locale: the dataset's config, MInDS-14's "en-US" and so on; None for a folder.
-        checkpoint: an encoder without CTC head, its processor beside it.
+        checkpoint: what fine-tuning starts from, its processor beside it.
         fine_tuned: a recogniser to speak with before the reader has trained one.
-        recipe: fine-tunes `checkpoint` on `dataset`.
+        recipe: fine-tunes `checkpoint` on `dataset`; None for the one that `recipes.choose_recipe` finds.
     """
 
     name: str
@@ -65,7 +35,7 @@ class Source:
     locale: str | None
     checkpoint: str
     fine_tuned: str
-    recipe: Recipe
+    recipe: Recipe | None = None
 
     @property
     def output_dir(self) -> Path:
@@ -85,14 +55,7 @@ _DEMO = Source(
     locale="en-US",
     checkpoint=str(DEMO / "checkpoint"),
     fine_tuned=str(DEMO / "fine_tuned"),
-    recipe=Recipe(learning_rate=5e-5, head_learning_rate=1e-2, num_train_epochs=5, speed_perturbation=0.1),
 )
-# Recordings of one's own are further from what the demo checkpoint has heard: its encoder and its convolutions have
-# more to learn.
-_OWN_RECIPE = Recipe(
-    learning_rate=1e-3, head_learning_rate=2e-2, num_train_epochs=8, freeze_feature_encoder=False,
-    speed_perturbation=0.1,
-)  # fmt: skip
 _HUB = Source(
     name="hub",
     dataset="PolyAI/minds14",
@@ -100,7 +63,6 @@ _HUB = Source(
     locale="en-US",
     checkpoint="facebook/wav2vec2-base",
     fine_tuned="facebook/wav2vec2-base-960h",
-    recipe=Recipe(learning_rate=1e-4, head_learning_rate=2e-3, num_train_epochs=30),
 )
 
 
@@ -129,4 +91,4 @@ def source(data: str | os.PathLike | None = None, locale: str | None = None) -> 
         raise AsrError(f"Unknown source {data!r}: use 'demo', 'hub', or a folder with a metadata.csv.")
     if locale:
         raise AsrError(f"A folder has no locales: leave out {locale!r}.")
-    return replace(_DEMO, name=data, dataset=data, locale=None, recipe=_OWN_RECIPE)
+    return replace(_DEMO, name=data, dataset=data, locale=None)

@@ -6,21 +6,24 @@ The training loop is `transformers.Trainer`'s.
 """
 
 import json
+import math
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import AsrError, audio
+from .cards import push, write_model_card
 from .checkpoints import WholeCheckpoints, checkpoint_callback, newest_whole
 from .collation import DataCollatorCTCWithPadding, DurationBatches, RandomBatches, change_speed
-from .evaluation import argmax_ids, compute_metrics, plateau_warning
+from .evaluation import argmax_ids, collapse_warning, compute_metrics
 from .loading import durations
-from .preprocessing import encode_text, frames_needed, model_loading, prepare, unkept_kernels
-from .sources import Recipe, Source
+from .preprocessing import encode_text, frames_needed, load_processor, model_loading, prepare, unkept_kernels
+from .recipes import Recipe, changed, choose_recipe
+from .sources import Source
 from .streaming import PreparedRows, StreamedBatches
 
 if TYPE_CHECKING:
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
 
 # Samples. Batches padded to multiples of 32 frames have shapes that recur: on a CPU they run faster.
 PAD_TO_MULTIPLE_OF = 32 * 320
+TRIAL_STEPS = 50  # A fresh head that was given fewer has not been trained, only tried.
 
 
 @dataclass(frozen=True)
@@ -37,25 +41,70 @@ class TrainingResult:
 
     Attributes:
         output_dir: the checkpoint folder.
-        wer_before, wer_after: on the validation rows, with a fresh head and with the best checkpoint.
+        wer_before, wer_after: on the validation rows, of the model as it started and of the one that was saved.
+        steps: of the optimizer, those before a resume included.
         seconds: of training and its evaluations.
+        fresh_head: the head started from random numbers.
+        recipe: it was trained with.
+        trouble: why the result is no recogniser, and what to do; "" for a success.
         history: the Trainer's log, a dict for each entry.
     """
 
     output_dir: str
     wer_before: float
     wer_after: float
+    steps: int
     seconds: float
+    fresh_head: bool
+    recipe: Recipe
+    trouble: str
     history: list[dict[str, Any]] = field(repr=False)
 
+    @property
+    def failed(self) -> bool:
+        """Whether there is trouble where a recogniser could be expected: a fresh head needs some steps."""
+        return bool(self.trouble) and not (self.fresh_head and self.steps < TRIAL_STEPS)
 
-def build_model(checkpoint: str, processor: "ProcessorMixin", seed: int = 0) -> "Wav2Vec2ForCTC":
-    """An encoder with a fresh CTC head of the processor's vocabulary.
+
+def writes_vocabulary(checkpoint: str, processor: "ProcessorMixin") -> bool:
+    """Whether a checkpoint has a CTC head that writes the processor's tokens, each under the same number.
+
+    Args:
+        checkpoint: a folder or a name on the hub.
+        processor: what the texts will be encoded with.
+
+    >>> from asr_helpers.sources import source
+    >>> fine_tuned = source("demo").fine_tuned
+    >>> writes_vocabulary(fine_tuned, load_processor(fine_tuned))
+    True
+    """
+    from transformers import AutoConfig
+
+    try:
+        tokenizer = load_processor(checkpoint).tokenizer
+    except AsrError:  # an encoder that never wrote has none
+        return False
+    config = AutoConfig.from_pretrained(checkpoint)
+    return (
+        any(name.endswith("ForCTC") for name in config.architectures or ())
+        and tokenizer.get_vocab() == processor.tokenizer.get_vocab()
+        and (config.vocab_size, config.pad_token_id) == (len(tokenizer), tokenizer.pad_token_id)
+    )
+
+
+def build_model(
+    checkpoint: str, processor: "ProcessorMixin", seed: int = 0, fresh_head: bool = False
+) -> "Wav2Vec2ForCTC":
+    """An encoder with a CTC head of the processor's vocabulary.
+
+    The checkpoint's own head is kept where it writes that vocabulary (`writes_vocabulary`); otherwise the head starts
+    from random numbers.
 
     Args:
         checkpoint: a folder or a name on the hub.
         processor: its tokenizer's size is the head's, its padding token the CTC blank.
-        seed: of the head's random start.
+        seed: of a fresh head's random start.
+        fresh_head: start with a fresh head in any case.
 
     Raises:
         AsrError: the checkpoint cannot be loaded, or lacks weights of its encoder.
@@ -64,6 +113,7 @@ def build_model(checkpoint: str, processor: "ProcessorMixin", seed: int = 0) -> 
     from transformers import AutoModelForCTC, set_seed
     from transformers.utils import logging
 
+    fresh_head = fresh_head or not writes_vocabulary(checkpoint, processor)
     set_seed(seed)
     verbosity = logging.get_verbosity()
     logging.set_verbosity_error()  # its report would call the fresh head a mistake
@@ -83,25 +133,45 @@ def build_model(checkpoint: str, processor: "ProcessorMixin", seed: int = 0) -> 
     finally:
         logging.set_verbosity(verbosity)
     # masked_spec_embed is the mask's own vector: a checkpoint never trained with masking has none.
-    missing = {key for key in report["missing_keys"] if not key.startswith("lm_head") and "masked_spec" not in key}
-    if missing:
-        raise AsrError(f"The checkpoint {checkpoint!r} lacks weights of its encoder, such as {sorted(missing)[0]!r}.")
-    # A head that came with the checkpoint starts anew: fine-tuning means the same for every checkpoint.
-    model.lm_head.reset_parameters()
+    missing = {key for key in report["missing_keys"] if "masked_spec" not in key}
+    encoders = {key for key in missing if not key.startswith("lm_head")}
+    if encoders:
+        raise AsrError(f"The checkpoint {checkpoint!r} lacks weights of its encoder, such as {sorted(encoders)[0]!r}.")
+    if fresh_head or missing:
+        model.lm_head.reset_parameters()
     # forward takes **kwargs, from which Trainer concludes that it averages the loss over the accumulated
     # batches. It does not: without this line, 4 accumulation steps give 4 times the gradient.
     model.accepts_loss_kwargs = False
     return model
 
 
+def recipe_for(
+    source: Source, train: "Dataset | IterableDataset", processor: "ProcessorMixin", fresh_head: bool = False
+) -> Recipe:
+    """The source's own recipe; where it has none, the one for its checkpoint's size and the hours of training sound.
+
+    Args:
+        train: rows as they were loaded, whose lengths are read from their headers, or a stream of them.
+        fresh_head: as for `fine_tune`.
+    """
+    import torch
+    from datasets import Dataset
+    from transformers import AutoConfig, AutoModelForCTC
+
+    if source.recipe is not None:
+        return source.recipe
+    with model_loading(source.checkpoint), torch.device("meta"):  # shapes alone, no weights
+        parameters = AutoModelForCTC.from_config(AutoConfig.from_pretrained(source.checkpoint)).num_parameters()
+    hours = sum(durations(train)) / 3600 if isinstance(train, Dataset) else None
+    return choose_recipe(parameters, hours, fresh_head or not writes_vocabulary(source.checkpoint, processor))
+
+
 def parameter_groups(model: "Wav2Vec2ForCTC", recipe: Recipe) -> list[dict[str, Any]]:
-    """The optimizer's groups: the encoder at its rate, the fresh head at its own, much higher."""
+    """The optimizer's groups: the encoder at its rate; the head at its own, which is much higher for a fresh one."""
     head = list(model.lm_head.parameters())
     encoder = [p for name, p in model.named_parameters() if not name.startswith("lm_head") and p.requires_grad]
-    return [
-        {"params": encoder, "lr": recipe.learning_rate},
-        {"params": head, "lr": recipe.head_learning_rate},
-    ]
+    of_head = recipe.learning_rate if recipe.head_learning_rate is None else recipe.head_learning_rate
+    return [{"params": encoder, "lr": recipe.learning_rate}, {"params": head, "lr": of_head}]
 
 
 def has_bf16() -> bool:
@@ -128,6 +198,8 @@ def training_arguments(output_dir: str | Path, recipe: Recipe, **changes: Any) -
         "per_device_eval_batch_size": 1,
         "warmup_steps": recipe.warmup_steps,
         "lr_scheduler_type": "linear",
+        "optim": "adamw_torch_fused",
+        "weight_decay": 0.005,
         "use_cpu": not torch.cuda.is_available(),
         "bf16": has_bf16(),
         "eval_strategy": "steps",
@@ -244,8 +316,8 @@ def build_trainer(
         AsrError: there are fewer rows than ranks, a stream without `max_steps`, or a model that was not built for this
             processor.
     """
-    import torch
     from datasets import Dataset
+    from transformers import Trainer
     from transformers.trainer_callback import PrinterCallback
 
     head = (model.config.vocab_size, model.config.pad_token_id)
@@ -255,8 +327,11 @@ def build_trainer(
             f"The model writes {head[0]} tokens, {head[1]} its blank, and the processor has {wanted[0]}, {wanted[1]} "
             "its blank: build the model with build_model and this processor."
         )
+    recipe = replace(recipe, learning_rate=args.learning_rate)
     if recipe.freeze_feature_encoder:
         model.freeze_feature_encoder()
+    optimizer_class, settings = Trainer.get_optimizer_cls_and_kwargs(args)
+    settings = {"weight_decay": args.weight_decay, **settings}
     seed = args.seed if args.data_seed is None else args.data_seed
     place = {"seed": seed, "rank": args.process_index, "world_size": args.world_size}
     lengths = batches = None
@@ -285,7 +360,7 @@ def build_trainer(
         compute_metrics=partial(compute_metrics, processor=processor),
         preprocess_logits_for_metrics=argmax_ids,
         callbacks=[_progress(), _epochs(), *callbacks],
-        optimizers=(torch.optim.AdamW(parameter_groups(model, recipe), weight_decay=0.005, fused=True), None),
+        optimizers=(optimizer_class(parameter_groups(model, recipe), **settings), None),
     )
     trainer.add_callback(checkpoint_callback(trainer))
     trainer.remove_callback(PrinterCallback)
@@ -333,9 +408,15 @@ def _trainer_class(
         def create_scheduler(self, num_training_steps, optimizer=None):
             if self.lr_scheduler is None:
                 usual = super().create_scheduler(num_training_steps, optimizer)
-                first = recipe.head_only_steps * (num_training_steps if recipe.head_only_steps < 1 else 1)
+                if not recipe.head_only_steps:
+                    return usual
+                first = math.ceil(_steps(recipe.head_only_steps, num_training_steps))
+                warmup = max(_steps(self.args.warmup_steps, num_training_steps), 1)
                 encoder, head = usual.lr_lambdas  # in the order of parameter_groups
-                factors = [lambda step: encoder(step) if step >= first else 0.0, head]
+                factors = [
+                    lambda step: encoder(step) * min((step - first + 1) / warmup, 1) if step >= first else 0.0,
+                    head,
+                ]
                 self.lr_scheduler = LambdaLR(usual.optimizer, factors)
             return self.lr_scheduler
 
@@ -386,6 +467,11 @@ def _trainer_class(
     return HeadFirstTrainer
 
 
+def _steps(share: float, num_training_steps: int) -> float:
+    """A number of steps, or a share of all of them where it is below 1."""
+    return share * num_training_steps if share < 1 else share
+
+
 def _out_of_memory(shape: Sequence[int], processor: "ProcessorMixin", rows: list[int]) -> AsrError:
     """What to say of a batch of that shape, (B, T), that did not fit: a budget to try is half of what it took."""
     clips, seconds = shape[0], shape[0] * shape[1] / processor.feature_extractor.sampling_rate
@@ -425,7 +511,7 @@ def _progress():
             spent = time.perf_counter() - self.started
             left = spent * (state.max_steps / state.global_step - 1)
             losses = [entry["loss"] for entry in state.log_history if "loss" in entry]
-            trouble = plateau_warning(metrics["eval_blank_share"])
+            trouble = collapse_warning(metrics, losses)
             print(
                 f"step {state.global_step} of {state.max_steps}: loss {losses[-1] if losses else float('nan'):.2f}, "
                 f"validation WER {metrics['eval_wer']:.3f}, blank {metrics['eval_blank_share']:.0%}, "
@@ -444,12 +530,16 @@ def fine_tune(
     output_dir: str | Path,
     *,
     seed: int = 0,
+    fresh_head: bool = False,
     resume: bool = False,
     push_to_hub: bool = False,
     callbacks: Sequence["TrainerCallback"] = (),
     **changes: Any,
 ) -> TrainingResult:
-    """Fine-tunes a source's checkpoint with its recipe, and leaves the best checkpoint in `output_dir`.
+    """Fine-tunes a source's checkpoint, and leaves the best checkpoint in `output_dir`.
+
+    The recipe is the source's own; where it has none, `recipes.choose_recipe` finds one for the checkpoint's size and
+    the hours of training sound. A head that writes the processor's vocabulary is kept.
 
     The same call runs on one processor, one GPU, or many machines under `torchrun` or `accelerate launch`; of several
     processes the first one writes and prints. The same seed gives the same weights, to the bit, and a run that was
@@ -457,15 +547,19 @@ def fine_tune(
     threads. On another, sums are taken in another order, and the weights differ in their last digits.
 
     Args:
-        source: names the checkpoint and the recipe.
+        source: names the checkpoint and, where it has one, the recipe.
         train, validation: rows from `loading.load_splits`, or from `streaming.stream_splits` with `max_steps`.
         output_dir: gets model, processor and card; its `checkpoint-…` folders are what `resume` goes on from.
-        seed: of the fresh head and of the order of rows.
+        seed: of a fresh head and of the order of rows.
+        fresh_head: start with a head of random numbers even where the checkpoint's own could be kept.
         resume: go on from the newest whole checkpoint in `output_dir`, exactly as if nothing had happened. The rows
             must be the same; a stream goes on in the middle of its pass.
         push_to_hub: upload the result as well, under the folder's name.
         callbacks: what watches the training besides the lines that are printed, such as `widgets.training_view()`.
-        changes: `TrainingArguments`' own, unrenamed: `max_steps=100`.
+        changes: the recipe's fields and `TrainingArguments`' own, unrenamed: `learning_rate=1e-4, max_steps=100`.
+
+    Returns:
+        What it came to. A training that learnt nothing is no error: `trouble` says so, and so does its card.
 
     Raises:
         AsrError: `resume` is asked for and there is nothing to go on from, a row's labels are longer than its frames
@@ -480,7 +574,7 @@ def fine_tune(
     >>> few, fewer = rows["train"].select(range(8)), rows["validation"].select(range(2))
     >>> processor = preprocessing.load_processor(demo.checkpoint)
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     fine_tune(demo, few, fewer, processor, folder, max_steps=1).wer_after > 0.5
+    ...     fine_tune(demo, few, fewer, processor, folder, fresh_head=True, max_steps=1).wer_after > 0.5
     step 1 of 1: loss ...
     True
     """
@@ -488,22 +582,31 @@ def fine_tune(
 
     output_dir = Path(output_dir)
     _check_writable(output_dir)
-    args = training_arguments(output_dir, source.recipe, seed=seed, **changes)
+    fresh_head = fresh_head or not writes_vocabulary(source.checkpoint, processor)
+    model = build_model(source.checkpoint, processor, seed, fresh_head)
+    recipe = recipe_for(source, train, processor, fresh_head)
+    recipe = changed(recipe, {name: changes.pop(name) for name in vars(recipe) if name in changes})
+    args = training_arguments(output_dir, recipe, seed=seed, **changes)
     checkpoint = _checkpoint_to_resume(output_dir, args) if resume else None
-    model = build_model(source.checkpoint, processor, seed)
     if isinstance(train, Dataset):
         check_labels(train, model, processor)
-    trainer = build_trainer(model, processor, train, validation, source.recipe, args, callbacks)
+    trainer = build_trainer(model, processor, train, validation, recipe, args, callbacks)
     before = trainer.evaluate()["eval_wer"]
     started = time.perf_counter()
     trainer.train(resume_from_checkpoint=checkpoint)
     seconds = time.perf_counter() - started
-    best = trainer.state.best_metric
+    # Of what is saved, which need not be what was measured last, nor what had the lowest WER.
+    after = trainer.predict(trainer.eval_dataset, metric_key_prefix="eval").metrics
+    losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
     result = TrainingResult(
         output_dir=str(output_dir),
         wer_before=before,
-        wer_after=trainer.evaluate()["eval_wer"] if best is None else best,
+        wer_after=after["eval_wer"],
+        steps=trainer.state.global_step,
         seconds=seconds,
+        fresh_head=fresh_head,
+        recipe=recipe,
+        trouble=collapse_warning(after, losses, wer_before=before),
         history=trainer.state.log_history,
     )
     trainer.save_model()
@@ -512,7 +615,7 @@ def fine_tune(
         num_train = len(train) if isinstance(train, Dataset) else None
         write_model_card(result, source, num_train, len(validation), seed)
         if push_to_hub:
-            _push(output_dir)
+            push(output_dir)
     return result
 
 
@@ -544,58 +647,3 @@ def _checkpoint_to_resume(output_dir: Path, args: "TrainingArguments") -> str:
     if args.process_index == 0 and reasons:
         print(f"passed over {reasons}; going on from {checkpoint.name}", flush=True)
     return str(checkpoint)
-
-
-def write_model_card(
-    result: TrainingResult, source: Source, num_train: int | None, num_validation: int, seed: int
-) -> None:
-    """Writes what a checkpoint is, how it came about and how to use it: README.md and training.json in its folder.
-
-    Args:
-        num_train: clips; None for a stream, whose end was not seen.
-    """
-    folder = Path(result.output_dir)
-    (folder / "training.json").write_text(
-        json.dumps(asdict(result) | {"recipe": asdict(source.recipe)}, indent=1) + "\n"
-    )
-    name = f"{source.dataset} at {source.dataset_revision}" if source.dataset_revision else Path(source.dataset).name
-    checkpoint = source.checkpoint if source.name == "hub" else "the demo checkpoint of asr-helpers"
-    clips = "a stream of clips" if num_train is None else f"{num_train} clips"
-    recipe = "\n".join(f"- {key}: {value}" for key, value in asdict(source.recipe).items())
-    (folder / "README.md").write_text(
-        f"""---
-library_name: transformers
-pipeline_tag: automatic-speech-recognition
-metrics:
-- wer
----
-
-# {folder.name}
-
-A speech recogniser: {checkpoint}, fine-tuned with a fresh CTC head on {clips} of
-{name}{f" ({source.locale})" if source.locale else ""} in {result.seconds:.0f} s, seed {seed}.
-
-Word error rate on {num_validation} validation clips, by which this checkpoint was chosen:
-{result.wer_before:.3f} before, {result.wer_after:.3f} after. It is no measure of voices or recordings of another kind.
-
-## Recipe
-
-{recipe}
-
-## Use
-
-```python
-from asr_helpers.inference import load_recogniser
-
-print(load_recogniser("{folder.name}").transcribe("clip.wav").text)
-```
-"""
-    )
-
-
-def _push(folder: Path) -> None:
-    from huggingface_hub import HfApi
-
-    api = HfApi()
-    repository = api.create_repo(folder.name, exist_ok=True)
-    api.upload_folder(repo_id=repository.repo_id, folder_path=folder, ignore_patterns=["checkpoint-*"])

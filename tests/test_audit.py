@@ -12,6 +12,7 @@ import unicodedata
 import warnings
 from collections import Counter, defaultdict
 from pathlib import Path
+from types import SimpleNamespace
 
 import catalogue
 import numpy as np
@@ -558,7 +559,8 @@ def trained(monkeypatch):
 
     def fine_tune(source, train, validation, processor, output_dir, **changes):
         given.update(train=train, validation=validation)
-        return type("Result", (), {"output_dir": output_dir, "wer_before": 1.0, "wer_after": 0.5, "seconds": 1.0})
+        result = {"output_dir": output_dir, "wer_before": 1.0, "wer_after": 0.5, "seconds": 1.0}
+        return SimpleNamespace(**result, trouble="", failed=False)
 
     monkeypatch.setattr("asr_helpers.training.fine_tune", fine_tune)
     return given

@@ -110,6 +110,16 @@ def test_as_a_module_it_exits_with_the_status_and_no_traceback():
     assert done.stderr == "asr-helpers: There is no file 'no.wav': check the path.\n"
 
 
+@pytest.mark.parametrize(("option", "value"), [
+    ("--learning-rate", "0"), ("--epochs", "-1"), ("--batch-seconds", "many"), ("--warmup", "nan"),
+    ("--head-learning-rate", "inf"),
+])  # fmt: skip
+def test_a_recipe_that_is_none(refuses, option, value):
+    status, line = refuses("train", "demo", "--output-dir", "unused", f"{option}={value}")
+    assert status == 2
+    assert f"argument {option}: {value!r} is not " in line
+
+
 # Input that cannot be used: 1
 
 
@@ -251,14 +261,39 @@ def test_train_leaves_a_folder_that_evaluate_accepts(tones, checkpoint, tmp_path
     command = ["train", str(tones), "--checkpoint", str(checkpoint), "--output-dir", str(out), "--max-steps", "2"]
     assert main([*command, "--json", str(train_json)]) == 0
     printed = capsys.readouterr().out
-    assert printed.startswith("8 clips to train on, 1 to choose the best checkpoint by\n")
+    assert printed.startswith("8 clips to train on, 1 to choose the best checkpoint by\nrecipe: learning_rate ")
     assert "step 2 of 2: loss" in printed
+    assert printed.endswith(f"2 steps made no recogniser yet: they are in {out}\n")
     written = json.loads(train_json.read_text())
     assert written["output_dir"] == str(out)
-    assert set(written) == {"output_dir", "wer_before", "wer_after", "train_seconds"}
+    assert set(written) == {"output_dir", "wer_before", "wer_after", "train_seconds", "trouble"}
     assert main(["evaluate", str(tones), "--model", str(out), "--json", str(score_json)]) == 0
     assert json.loads(score_json.read_text())["utterances"] == 3
     assert main([*command, "--resume"]) == 0, "a training that was finished is finished"
+
+
+def test_every_part_of_the_recipe_can_be_given(tones, checkpoint, tmp_path, capsys):
+    (tmp_path / "recipe.json").write_text('{"speed_perturbation": 0.05, "learning_rate": 1}')
+    out = tmp_path / "out"
+    command = ["train", str(tones), "--checkpoint", str(checkpoint), "--output-dir", str(out), "--max-steps", "1"]
+    options = "--learning-rate 2e-4 --head-learning-rate 4e-3 --epochs 7 --batch-seconds 3 --warmup 0 --fresh-head"
+    options = [*options.split(), "--freeze-feature-encoder", "--recipe", str(tmp_path / "recipe.json")]
+    assert main([*command, *options]) == 0
+    recipe = json.loads((out / "training.json").read_text())["recipe"]
+    expected = {
+        "learning_rate": 2e-4, "head_learning_rate": 4e-3, "num_train_epochs": 7, "seconds_per_batch": 3,
+        "warmup_steps": 0, "freeze_feature_encoder": True, "speed_perturbation": 0.05,
+    }  # fmt: skip
+    assert {name: recipe[name] for name in expected} == expected
+    assert "recipe: learning_rate 0.0002, head_learning_rate 0.004, num_train_epochs 7" in capsys.readouterr().out
+
+
+def test_a_training_that_collapses_exits_with_another_status(tones, checkpoint, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(training, "TRIAL_STEPS", 0)
+    command = ["train", str(tones), "--checkpoint", str(checkpoint), "--max-steps", "2"]
+    assert main([*command, "--output-dir", str(tmp_path / "out")]) == 1
+    assert "The training failed. " in capsys.readouterr().out
+    assert "no speech recogniser" in (tmp_path / "out" / "README.md").read_text()
 
 
 def test_the_same_command_twice_gives_the_same_recogniser(tones, checkpoint, tmp_path):
@@ -298,8 +333,10 @@ def test_of_two_processes_one_prints_and_writes(tones, checkpoint, tmp_path):
         "the audit found 1 transcript-no-letters",
         "1 rows are set aside",
         "8 clips to train on, 1 to choose the best checkpoint by",
+        "recipe",
         "step 1 of 2",
         "step 2 of 2",
         "validation WER # before, # after # s",
+        "# steps made no recogniser yet",
     ]
     assert json.loads((tmp_path / "train.json").read_text())["output_dir"] == str(tmp_path / "out")

@@ -11,7 +11,7 @@ import pytest
 import torch
 from transformers import EvalPrediction
 
-from asr_helpers import AsrError
+from asr_helpers import AsrError, evaluation
 from asr_helpers.evaluation import (
     RESAMPLES,
     AlignedWord,
@@ -398,7 +398,8 @@ def predict(processor, heard, said):
 def test_metrics_by_hand(processor):
     # 14 frames, 3 of them blank, and 5 frames, 1 blank; what is padded is neither.
     result = predict(processor, ["HHEL_LO WOR_D_", "YYE_S"], ["HELLO WORLD", "YES"])
-    assert result == {"wer": 1 / 3, "cer": pytest.approx(1 / 14), "blank_share": 4 / 19}
+    # By chance: YES for HELLO WORD, two words wrong, and HELLO WORLD for YES, two more, of three said.
+    assert result == {"wer": 1 / 3, "cer": pytest.approx(1 / 14), "chance_wer": 4 / 3, "blank_share": 4 / 19}
 
 
 def test_doubled_letters_of_the_labels_are_kept(processor):
@@ -407,7 +408,39 @@ def test_doubled_letters_of_the_labels_are_kept(processor):
 
 
 def test_the_blank_plateau(processor):
-    assert predict(processor, ["____", "__"], ["HELLO WORLD", "YES"]) == {"wer": 1.0, "cer": 1.0, "blank_share": 1.0}
+    silent = {"wer": 1.0, "cer": 1.0, "chance_wer": 1.0, "blank_share": 1.0}
+    assert predict(processor, ["____", "__"], ["HELLO WORLD", "YES"]) == silent
+
+
+def test_a_model_that_does_not_listen_is_as_wrong_as_by_chance():
+    said = [f"{one} {two}" for one in "ABCDE" for two in "VWXYZ"]
+    assert evaluation.chance_wer(said, said) > 0.8
+    assert evaluation.score(said, said).wer == 0
+    same = ["A V"] * 25
+    assert evaluation.chance_wer(said, same) == pytest.approx(evaluation.score(said, same).wer)
+    assert evaluation.chance_wer(["A"], ["A"]) == float("inf")
+
+
+WELL = {"eval_wer": 0.2, "eval_chance_wer": 1.0, "eval_blank_share": 0.6}
+
+
+@pytest.mark.parametrize(("metrics", "losses", "before", "says"), [
+    ({}, [3.0, 1.0, 0.5], 1.0, ""),
+    ({}, [3.0, 1.0, 0.5], 0.18, ""),
+    ({}, [0.1, 0.05, 0.2], 1.0, ""),
+    ({}, [3.0, 0.5, 2.9], None, "The loss has risen from 0.50 to 2.90"),
+    ({}, [3.0, 0.5, float("nan")], None, "The loss has risen from 0.50 to nan"),
+    ({"eval_blank_share": 0.99}, [3.0], None, "99% of the validation frames are blank"),
+    ({"eval_wer": 1.0}, [3.0, 2.0, 2.0], None, ""),
+    ({"eval_wer": 0.95}, [], 1.0, "The model learnt nothing"),
+    ({"eval_wer": 0.7, "eval_chance_wer": 0.75}, [], 1.0, "The model learnt nothing"),
+    ({"eval_wer": 0.7, "eval_chance_wer": 1.0}, [], 1.0, ""),
+    ({"eval_wer": 0.3}, [], 0.2, "The training made it worse, WER 0.20 before and 0.30 after"),
+])  # fmt: skip
+def test_a_collapse_is_said_in_words(metrics, losses, before, says):
+    warning = evaluation.collapse_warning(WELL | metrics, losses, before)
+    assert warning.startswith(says)
+    assert bool(warning) == bool(says)
 
 
 def test_padding_of_labels_is_no_part_of_the_reference(processor):

@@ -20,7 +20,8 @@ from safetensors.torch import load_file, save_file
 
 from asr_helpers import AsrError, preprocessing, training
 from asr_helpers.inference import load_recogniser
-from asr_helpers.sources import Recipe, source
+from asr_helpers.recipes import Recipe
+from asr_helpers.sources import source
 
 RECIPE = Recipe(
     learning_rate=1e-3, head_learning_rate=2e-2, num_train_epochs=1, per_device_train_batch_size=4, head_only_steps=0
@@ -66,15 +67,40 @@ def same(left: dict[str, torch.Tensor], right: dict[str, torch.Tensor]) -> bool:
 # The model
 
 
-def test_the_encoder_is_the_checkpoints_and_the_head_is_fresh(tmp_path, processor):
+def test_a_head_that_writes_the_vocabulary_is_kept_unless_a_fresh_one_is_asked_for(tmp_path, processor):
     tiny.write_checkpoint(tmp_path, head=True)
     saved = weights(tmp_path)
-    built = training.build_model(str(tmp_path), processor).state_dict()
+    kept, fresh = (training.build_model(str(tmp_path), processor, fresh_head=one).state_dict() for one in (False, True))
+    assert same(saved, kept)
     encoder = {name for name in saved if name.startswith("wav2vec2.")}
     assert len(encoder) > 20
-    assert all(torch.equal(saved[name], built[name]) for name in encoder)
-    assert saved["lm_head.weight"].shape == built["lm_head.weight"].shape == (32, 16)
-    assert not torch.equal(saved["lm_head.weight"], built["lm_head.weight"])
+    assert all(torch.equal(saved[name], fresh[name]) for name in encoder)
+    assert saved["lm_head.weight"].shape == fresh["lm_head.weight"].shape == (32, 16)
+    assert not torch.equal(saved["lm_head.weight"], fresh["lm_head.weight"])
+
+
+def test_a_head_that_numbers_the_tokens_otherwise_is_not_kept(tmp_path, processor):
+    tiny.write_checkpoint(tmp_path, head=True)
+    vocabulary = json.loads((tmp_path / "vocab.json").read_text())
+    vocabulary["E"], vocabulary["T"] = vocabulary["T"], vocabulary["E"]
+    (tmp_path / "vocab.json").write_text(json.dumps(vocabulary))
+    assert not training.writes_vocabulary(str(tmp_path), processor)
+    built = training.build_model(str(tmp_path), processor).state_dict()
+    assert not torch.equal(weights(tmp_path)["lm_head.weight"], built["lm_head.weight"])
+
+
+def test_the_recipe_follows_from_the_checkpoint(tmp_path, processor):
+    base = {"hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12, "intermediate_size": 3_072,
+            "conv_dim": (512,) * 7, "num_conv_pos_embeddings": 128, "num_conv_pos_embedding_groups": 16}  # fmt: skip
+    found = {}
+    for name, sizes in (("small", {}), ("base", base)):
+        folder = tiny.write_checkpoint(tmp_path / name, **sizes)
+        mine = replace(source("demo"), checkpoint=str(folder))
+        found[name] = training.recipe_for(mine, tiny.rows(4), processor)
+        assert training.recipe_for(replace(mine, recipe=RECIPE), tiny.rows(4), processor) == RECIPE
+    assert found["base"].learning_rate < found["small"].learning_rate
+    assert found["base"].freeze_feature_encoder
+    assert found["base"].seconds_per_batch
 
 
 def test_a_head_of_another_vocabulary_makes_way(tmp_path, processor):
@@ -176,6 +202,41 @@ def test_frozen_convolutions_keep_every_bit(tune, checkpoint, tmp_path):
         assert "wav2vec2.encoder.layers.0.attention.k_proj.weight" not in equal
 
 
+@pytest.mark.parametrize("warmup", [0.2, 4])
+def test_the_encoder_warms_up_when_it_joins_the_head(tune, tmp_path, warmup):
+    recipe = replace(RECIPE, head_only_steps=6, warmup_steps=warmup)
+    result = tune(tmp_path, recipe, max_steps=20, logging_steps=1, eval_strategy="no", save_strategy="no",
+                  load_best_model_at_end=False)  # fmt: skip
+    rates = [entry["learning_rate"] / recipe.learning_rate for entry in result.history if "loss" in entry]
+    assert rates[:6] == [0] * 6
+    falling = [1 - (step - 4) / 16 for step in range(20)]  # the usual line, after four steps of warm-up
+    assert rates[6:] == pytest.approx([min((step - 5) / 4, 1) * falling[step] for step in range(6, 20)])
+    assert max(rates) < 0.8, "it never starts at its peak"
+
+
+def test_what_is_asked_of_the_optimizer_is_obeyed(checkpoint, processor, tmp_path):
+    changes = {"learning_rate": 3e-4, "weight_decay": 0.25, "adam_beta2": 0.9, "optim": "adafactor"}
+    args = training.training_arguments(tmp_path, RECIPE, bf16=False, **changes)
+    model = training.build_model(str(checkpoint), processor)
+    trainer = training.build_trainer(model, processor, tiny.rows(4), tiny.rows(2), RECIPE, args)
+    optimizer = trainer.optimizer
+    assert type(optimizer).__name__ == "Adafactor"
+    assert [group["lr"] for group in optimizer.param_groups] == [3e-4, RECIPE.head_learning_rate]
+    assert {group["weight_decay"] for group in optimizer.param_groups} == {0.25}
+    args = training.training_arguments(tmp_path, RECIPE, bf16=False, **changes | {"optim": "adamw_torch"})
+    optimizer = training.build_trainer(model, processor, tiny.rows(4), tiny.rows(2), RECIPE, args).optimizer
+    assert {group["betas"] for group in optimizer.param_groups} == {(0.9, 0.9)}
+
+
+def test_what_is_asked_of_fine_tune_is_in_the_recipe_it_reports(tune, tmp_path):
+    result = tune(tmp_path, learning_rate=3e-4, num_train_epochs=2, freeze_feature_encoder=False, max_steps=-1)
+    assert (result.recipe.learning_rate, result.recipe.num_train_epochs) == (3e-4, 2)
+    assert not result.recipe.freeze_feature_encoder
+    assert result.steps == 4
+    rates = [entry["learning_rate"] for entry in result.history if "learning_rate" in entry]
+    assert 0 < max(rates) <= 3e-4
+
+
 def test_the_head_learns_first(tune, checkpoint, tmp_path):
     start = {f"wav2vec2.{name}": value for name, value in weights(checkpoint).items()}
     recipe = replace(RECIPE, head_only_steps=2, warmup_steps=0)
@@ -199,8 +260,16 @@ def test_it_learns(tune, tmp_path):
     assert sum(losses[-5:]) / 5 < 0.5 * losses[0]
 
 
-def test_the_folder_is_a_recogniser_with_a_card(tune, tmp_path, processor):
+def metrics(wers, blank_share=0.5):
+    """Stands for `compute_metrics`: the next of these WERs at each evaluation."""
+    wers = iter(wers)
+    return lambda *_, **__: {"wer": next(wers), "chance_wer": 1.0, "blank_share": blank_share}
+
+
+def test_the_folder_is_a_recogniser_with_a_card(tune, tmp_path, processor, monkeypatch):
+    monkeypatch.setattr(training, "compute_metrics", metrics([1.0, 0.4, 0.3, 0.2, 0.1, 0.1]))
     result = tune(tmp_path)
+    assert (result.trouble, result.failed) == ("", False)
     assert {"model.safetensors", "config.json", "vocab.json", "README.md", "training.json"} <= {
         path.name for path in tmp_path.iterdir()
     }
@@ -217,10 +286,10 @@ def test_the_folder_is_a_recogniser_with_a_card(tune, tmp_path, processor):
 
 
 def test_the_best_checkpoint_is_kept_not_the_last(tune, tmp_path, monkeypatch):
-    wers = iter([0.9, 0.8, 0.3, 0.5, 0.6])  # the fresh head's, then after each of four steps
-    monkeypatch.setattr(training, "compute_metrics", lambda *_, **__: {"wer": next(wers), "blank_share": 0.5})
+    # The fresh head's, then after each of four steps, then of what is saved.
+    monkeypatch.setattr(training, "compute_metrics", metrics([0.9, 0.8, 0.3, 0.5, 0.6, 0.31]))
     result = tune(tmp_path, save_total_limit=None)
-    assert (result.wer_before, result.wer_after) == (0.9, 0.3)
+    assert (result.wer_before, result.wer_after) == (0.9, 0.31)
     kept = weights(tmp_path)
     assert same(kept, weights(tmp_path / "checkpoint-2"))
     assert not same(kept, weights(tmp_path / "checkpoint-4"))
@@ -365,13 +434,49 @@ def test_labels_longer_than_the_frames_are_found_before_training(tune, tmp_path,
 
 
 def test_the_blank_plateau_is_named_in_the_line(tune, tmp_path, monkeypatch, capsys):
-    shares = iter([1.0, 0.995, 0.98, 0.97, 0.5])  # the fresh head's, then after each of four steps
+    shares = iter([1.0, 0.995, 0.98, 0.97, 0.5, 0.5])  # the fresh head's, after each of four steps, of what is saved
     monkeypatch.setattr(training, "compute_metrics", lambda *_, **__: {"wer": 1.0, "blank_share": next(shares)})
     tune(tmp_path)
     lines = capsys.readouterr().out.splitlines()
     assert [" s left. " in line for line in lines] == [True, True, False, False]
     assert "left. 98% of the validation frames are blank: the model writes next to nothing." in lines[1]
     assert lines[1].endswith("needs a higher head_learning_rate or more steps.")
+
+
+@pytest.mark.parametrize(("wers", "share", "says"), [
+    ([0.2, 1.0, 1.0, 1.0, 1.0, 1.0], 1.0, "100% of the validation frames are blank: the model writes next to nothing"),
+    ([1.0, 0.97, 0.96, 0.95, 0.94, 0.94], 0.5, "The model learnt nothing: its texts, WER 0.94, hardly fit"),
+    ([0.2, 0.5, 0.4, 0.4, 0.4, 0.4], 0.5, "The training made it worse, WER 0.20 before and 0.40 after"),
+])  # fmt: skip
+def test_a_training_that_failed_says_so_and_so_does_its_card(tune, tmp_path, monkeypatch, wers, share, says):
+    monkeypatch.setattr(training, "compute_metrics", metrics(wers, share))
+    monkeypatch.setattr(training, "TRIAL_STEPS", 4)
+    result = tune(tmp_path)
+    assert result.failed
+    assert result.trouble.startswith(says)
+    card = (tmp_path / "README.md").read_text()
+    assert "**This is no speech recogniser.** " + says in card
+    assert "pipeline_tag" not in card
+    assert "A speech recogniser" not in card
+    assert json.loads((tmp_path / "training.json").read_text())["trouble"] == result.trouble
+
+
+def test_a_fresh_head_after_a_few_steps_is_a_trial_and_no_failure(tune, tmp_path):
+    result = tune(tmp_path)
+    assert result.fresh_head
+    assert result.trouble
+    assert not result.failed
+    assert "a trial of 4 steps" in (tmp_path / "README.md").read_text()
+
+
+def test_the_record_says_how_the_recogniser_came_about(tune, tmp_path, checkpoint):
+    tune(tmp_path, seed=3)
+    record = json.loads((tmp_path / "training.json").read_text())
+    assert (record["seed"], record["checkpoint"]) == (3, checkpoint.name)
+    assert (record["train_rows"], record["validation_rows"]) == (8, 2)
+    assert record["versions"]["torch"] == torch.__version__
+    assert checkpoint.name in (tmp_path / "README.md").read_text()
+    assert str(checkpoint.parent) not in (tmp_path / "training.json").read_text()
 
 
 # Batches by duration

@@ -702,7 +702,8 @@ def test_fine_tune_tells_the_view_and_still_prints_its_lines(tmp_path, processor
     from dataclasses import replace
 
     from asr_helpers import training
-    from asr_helpers.sources import Recipe, source
+    from asr_helpers.recipes import Recipe
+    from asr_helpers.sources import source
 
     recipe = Recipe(1e-3, 2e-2, num_train_epochs=1, per_device_train_batch_size=4)
     small = replace(source("demo"), checkpoint=str(tiny.write_checkpoint(tmp_path / "start")), recipe=recipe)

@@ -11,7 +11,8 @@ import numpy as np
 import soundfile
 
 from asr_helpers.preprocessing import load_processor
-from asr_helpers.sources import Recipe, source
+from asr_helpers.recipes import Recipe
+from asr_helpers.sources import source
 
 TEXTS = ("HELLO", "CARD", "MY BANK", "PAY IT", "LOST", "NO", "A BILL", "YES", "I OWE", "CASH", "SEND", "WHO")
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets
 import numpy as np
 
-from ..evaluation import plateau_warning
+from ..evaluation import collapse_warning
 from ..plots import plot_learning_curves
 from .kit import FULL, View, draw, note, page, picture
 
@@ -60,7 +60,8 @@ def training_view() -> "TrainerCallback":
             self.shown.value = picture(draw(figure), f"Curves up to step {state.global_step}. Last: {seen}.") + page(
                 seen
             )
-            self.warning.value = note(trouble) if (trouble := _trouble(last)) else ""
+            losses = [entry["loss"] for entry in history if "loss" in entry]
+            self.warning.value = note(trouble) if (trouble := _trouble(last, losses)) else ""
 
         def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
             spent = time.perf_counter() - self._started
@@ -69,8 +70,8 @@ def training_view() -> "TrainerCallback":
     return TrainingView()
 
 
-def _trouble(last: dict[str, float]) -> str:
+def _trouble(last: dict[str, float], losses: list[float]) -> str:
     """What the last values warn of, in words; "" for nothing."""
     if not np.isfinite(last.get("loss", 0.0)):
         return "The loss is not a number: the training has diverged. Lower the learning rates."
-    return plateau_warning(last.get("eval_blank_share", 0.0))
+    return collapse_warning({name: last[name] for name in last if name.startswith("eval_")}, losses)
