@@ -5,9 +5,11 @@ import doctest
 import json
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import jiwer
+import numpy as np
 import pytest
 import soundfile
 import tiny
@@ -16,7 +18,7 @@ import benchmarks.__main__
 from asr_helpers import AsrError, audio, collation, evaluation, inference, loading
 from asr_helpers.evaluation import ErrorCounts
 from asr_helpers.sources import source
-from benchmarks import common, guide, librispeech, people, tasks
+from benchmarks import common, digits, guide, librispeech, people, tasks
 
 ROOT = Path(__file__).resolve().parents[1]
 SETTING = tasks.Setting("demo", clips=8)
@@ -300,3 +302,74 @@ def test_a_text_that_cannot_be_scored_is_told_of_before_anything_is_heard(tmp_pa
         people.measure(recogniser, people.read_people(folder))
     with pytest.raises(AsrError, match="There is no clip"):
         people.measure(recogniser, [])
+
+
+# People's digits
+
+
+def write_recordings(folder: Path, speakers: tuple[str, ...] = ("ann", "bob"), indices: int = 7) -> Path:
+    """Recordings whose level names them: a constant of 0.01 for each digit, and 0.2 more where they are for testing."""
+    folder.mkdir()
+    for speaker in speakers:
+        for digit in range(10):
+            for index in range(indices):
+                level = 0.05 + 0.01 * digit + 0.2 * (index < 5) + 0.4 * (speaker == "bob")
+                waveform = np.full(800 + 80 * digit, level)
+                soundfile.write(folder / f"{digit}_{speaker}_{index}.wav", waveform, 8_000)
+    return folder
+
+
+def digits_heard(waveform: np.ndarray, split: str, speaker: str) -> list[str]:
+    """Which recordings a clip is made of, by their level; pauses are silent."""
+    sounding = np.flatnonzero(np.diff((waveform > 0).astype(int), prepend=0, append=0))
+    starts, ends = sounding[::2], sounding[1::2]
+    gaps = np.diff([0, *sounding, len(waveform)])[::2] / 8_000
+    assert ((gaps >= 0.0499) & (gaps <= 0.3001)).all(), gaps
+    levels = [round((waveform[start] - 0.05) / 0.01) for start in starts]
+    heard = [level - 20 * (split == "test") - 40 * (speaker == "bob") for level in levels]
+    assert [end - start for start, end in zip(starts, ends, strict=True)] == [800 + 80 * digit for digit in heard]
+    return [digits.WORDS[digit] for digit in heard]
+
+
+def test_digits_are_joined_as_their_transcripts_say(tmp_path):
+    recordings = write_recordings(tmp_path / "recordings")
+    digits.write_digits(recordings, tmp_path / "digits", ["ann", "bob"], train=40, test=20)
+    splits = loading.load_splits(source(tmp_path / "digits"))
+    assert {name: len(rows) for name, rows in splits.items()} == {"train": 36, "validation": 4, "test": 20}
+    counts = Counter()
+    for split, table in (("train", "train"), ("train", "validation"), ("test", "test")):
+        for row in splits[table]:
+            waveform, rate = audio.decode(row["audio"])
+            words = row["transcription"].split()
+            assert rate == 8_000
+            assert 3 <= len(words) <= 7
+            assert digits_heard(waveform, split, row["speaker"]) == words
+            counts.update([row["speaker"], len(words), *words])
+    assert (counts["ann"], counts["bob"]) == (30, 30)
+    assert set(counts) == {"ann", "bob", 3, 4, 5, 6, 7, *digits.WORDS}, "every digit and every length comes"
+
+
+def test_the_same_seed_writes_the_same_digits(tmp_path):
+    recordings = write_recordings(tmp_path / "recordings")
+    for name, seed in (("one", 0), ("same", 0), ("other", 1)):
+        digits.write_digits(recordings, tmp_path / name, ["ann"], train=3, test=2, seed=seed)
+    contents = {
+        name: {str(path.relative_to(tmp_path / name)): path.read_bytes() for path in (tmp_path / name).rglob("*.*")}
+        for name in ("one", "same", "other")
+    }
+    assert len(contents["one"]) == 7
+    assert contents["one"] == contents["same"] != contents["other"]
+
+
+def test_digits_that_cannot_be_made_are_refused_in_a_sentence(tmp_path):
+    with pytest.raises(AsrError, match=r"There is no folder '.*none': name the corpus's folder 'recordings'"):
+        digits.write_digits(tmp_path / "none", tmp_path / "digits")
+    recordings = write_recordings(tmp_path / "recordings")
+    with pytest.raises(AsrError, match=r"has no recording 0_jackson_5\.wav, nor one up to 49"):
+        digits.write_digits(recordings, tmp_path / "digits")
+    assert not (tmp_path / "digits").exists()
+    with pytest.raises(AsrError, match=r"'.*recordings' holds something already"):
+        digits.write_digits(recordings, recordings, ["ann"])
+    soundfile.write(recordings / "3_ann_6.wav", np.zeros(800), 16_000)
+    with pytest.raises(AsrError, match=r"3_ann_6\.wav' is at 16000 Hz and the corpus at 8000"):
+        digits.write_digits(recordings, tmp_path / "digits", ["ann"])
