@@ -7,6 +7,7 @@ Writes outputs/bench.json, a list of `name`, `guide`, `ours`, `ratio` and `unit`
 Other measurements are commands of their own, and each takes --help:
 
     python -m benchmarks people DIR            a recogniser on people's recordings, by speaker
+    python -m benchmarks seeds                 ten trainings each on the demo and on people's digits
     python -m benchmarks digits SOURCE DEST    people's digits, from the Free Spoken Digit Dataset
 """
 
@@ -24,7 +25,7 @@ from asr_helpers.__main__ import printable
 from . import tasks
 from .common import machine
 
-COMMANDS = ("people", "digits")
+COMMANDS = ("people", "seeds", "digits")
 
 # name: what is measured, its unit, and whether more is better.
 MEASURED = {

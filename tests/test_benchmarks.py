@@ -18,7 +18,7 @@ import benchmarks.__main__
 from asr_helpers import AsrError, audio, collation, evaluation, inference, loading
 from asr_helpers.evaluation import ErrorCounts
 from asr_helpers.sources import source
-from benchmarks import common, digits, guide, librispeech, people, tasks
+from benchmarks import common, digits, guide, librispeech, people, seeds, tasks, trainings
 
 ROOT = Path(__file__).resolve().parents[1]
 SETTING = tasks.Setting("demo", clips=8)
@@ -57,7 +57,7 @@ def test_both_ways_count_the_same_errors(monkeypatch):
 
 
 @pytest.mark.parametrize(("module", "examples"), [
-    (benchmarks.__main__, 2), (common, 1), (people, 3),
+    (benchmarks.__main__, 2), (common, 1), (people, 3), (seeds, 2),
 ])  # fmt: skip
 def test_its_examples(module, examples):
     assert doctest.testmod(module) == (0, examples)
@@ -373,3 +373,124 @@ def test_digits_that_cannot_be_made_are_refused_in_a_sentence(tmp_path):
     soundfile.write(recordings / "3_ann_6.wav", np.zeros(800), 16_000)
     with pytest.raises(AsrError, match=r"3_ann_6\.wav' is at 16000 Hz and the corpus at 8000"):
         digits.write_digits(recordings, tmp_path / "digits", ["ann"])
+
+
+# Seeds
+
+# Stands for `asr-helpers` at the process boundary: writes down how it was called, and ends as a file says.
+STAND_IN = """
+import json, pathlib, sys
+
+here = pathlib.Path(__file__).parent
+with open(here / "calls.txt", "a") as file:
+    print(*sys.argv[1:-2], file=file)
+if sys.argv[1] == "train":
+    folder, seed = pathlib.Path(sys.argv[4]), int(sys.argv[6])
+    if seed == 2:
+        sys.exit("asr-helpers: The loss is nan in step 7: lower the learning rates.")
+    if seed == 3:
+        sys.exit(130)
+    folder.mkdir()
+    (folder / "config.json").write_text("{}")
+    entries = [{"eval_wer": 0.9, "eval_blank_share": 0.8}, {"eval_wer": 0.1 * seed, "eval_blank_share": 0.5}]
+    (folder / "training.json").write_text(json.dumps({"history": [*entries, {"loss": 1.0}]}))
+    result = {"wer_after": 0.1 * seed, "trouble": "The loss has risen: lower the learning rates." if seed == 1 else ""}
+else:
+    pairs = [("ONE TWO", "ONE TWO"), ("THREE", "FOUR"), ("SIX SIX SIX", "SIX")]
+    result = {"wer": 0.5, "transcripts": [{"reference": one, "hypothesis": other} for one, other in pairs]}
+    result["set_aside"] = [{"row": 1}]
+pathlib.Path(sys.argv[-1]).write_text(json.dumps(result))
+sys.exit(bool(result.get("trouble")))
+"""
+
+
+@pytest.fixture
+def stand_in(tmp_path, monkeypatch):
+    (tmp_path / "stand_in.py").write_text(STAND_IN)
+    monkeypatch.setattr(trainings, "COMMAND", (sys.executable, str(tmp_path / "stand_in.py")))
+    return tmp_path / "calls.txt"
+
+
+def test_seeds_go_on_where_they_were_stopped(tmp_path, stand_in, capsys):
+    own = write_people(tmp_path / "own", ["ann", "gone", "bob", "ann"])
+    write_people(own, ["ann"] * 12, "train")
+    output = tmp_path / "seeds.json"
+    command = ["--only", "digits", "--digits", str(own), "--fresh-head", "--output", str(output), "--seeds"]
+    with pytest.raises(AsrError, match="asr-helpers train ended with status 130"):
+        seeds.main([*command, "5"])
+    calls = stand_in.read_text().splitlines()
+    assert len(calls) == 6, "seed 2 left nothing to evaluate"
+    assert calls[0].startswith(f"train {own} --output-dir ")
+    assert calls[0].endswith("recogniser --seed 0 --fresh-head")
+    assert calls[1].startswith(f"evaluate {own} --model ")
+    capsys.readouterr()
+    seeds.main([*command, "3"])
+    assert stand_in.read_text().splitlines() == calls, "nothing was trained a second time"
+    out = capsys.readouterr().out
+    zero, one, two = (seeds.SeedResult(**each) for each in json.loads(output.read_text()))
+    # ann: nothing wrong in 2 words, and 2 in 3; bob: 1 in 1. The row set aside is the second.
+    assert zero.voices == {"ann": 2 / 5, "bob": 1.0}
+    assert (zero.validation, zero.test, zero.blank_share, zero.failure) == (0.0, 0.5, 0.5, "")
+    assert (one.validation, one.failure) == (0.1, "The loss has risen: lower the learning rates.")
+    assert (two.validation, two.test, two.options) == (None, None, "--fresh-head")
+    assert two.failure == "The loss is nan in step 7: lower the learning rates."
+    lines = [line.split() for line in out.splitlines()]
+    assert ["seed", "validation", "test", "seconds", "blank", "ann", "bob"] in lines
+    for row in (["2", "-", "-"], ["min", "0.000", "0.500"], ["median", "0.050", "0.500"], ["max", "0.100", "0.500"]):
+        assert [line for line in lines if line[: len(row)] == row], row
+    assert "2 of 3 trainings failed:\n  seed 1: The loss has risen" in out
+    (own / "train" / "metadata.csv").write_text((own / "train" / "metadata.csv").read_text().replace("HELLO", "HALLO"))
+    seeds.main([*command, "1"])
+    assert len(stand_in.read_text().splitlines()) == len(calls) + 2, "other rows, other results"
+    assert len(json.loads(output.read_text())) == 4
+
+
+def test_a_traceback_is_no_result(tmp_path, stand_in):
+    (tmp_path / "stand_in.py").write_text("raise ValueError('a defect')")
+    with pytest.raises(AsrError, match="asr-helpers train ended with status 1: ValueError: a defect"):
+        trainings.train("demo", tmp_path, 0)
+    with pytest.raises(AsrError, match="asr-helpers evaluate ended with status 1: ValueError: a defect"):
+        trainings.evaluate("demo", tmp_path)
+
+
+def test_other_settings_are_other_results(tmp_path):
+    checkpoint = tmp_path / "checkpoint"
+    checkpoint.mkdir()
+    (checkpoint / "model.safetensors").write_bytes(b"0")
+    first = [seeds.settings_digest("demo", options) for options in ([], [], ["--fresh-head"])]
+    assert first[0] == first[1] != first[2]
+    before = seeds.settings_digest("demo", [], str(checkpoint))
+    (checkpoint / "model.safetensors").write_bytes(b"1")
+    assert before != seeds.settings_digest("demo", [], str(checkpoint))
+
+
+def test_seeds_say_how_to_come_by_digits(tmp_path):
+    done = bench("seeds", "--only", "digits")
+    assert done.returncode == 1
+    assert done.stderr.startswith("benchmarks: digits needs a folder of people saying digits: clone github.com/")
+    (tmp_path / "seeds.json").write_text("[3]")
+    with pytest.raises(AsrError, match=r"seeds\.json' is not a list of seeds' results"):
+        seeds.read_results(tmp_path / "seeds.json")
+    with pytest.raises(AsrError, match="has no train and test clips"):
+        seeds.main(["--digits", str(write_people(tmp_path / "own", ["ann"]))])
+    assert bench("seeds", "--seeds", "0").returncode == 2
+
+
+@pytest.fixture
+def here(monkeypatch):
+    """Commands that a benchmark starts take this checkout's package and one thread."""
+    monkeypatch.chdir(ROOT)
+    for name in ("OMP_NUM_THREADS", "PYTHONPATH"):
+        monkeypatch.setenv(name, tiny.environment()[name])
+
+
+def test_a_seed_is_trained_and_measured_by_the_command_line(tmp_path, here, capsys):
+    checkpoint = tiny.write_checkpoint(tmp_path / "checkpoint", head=True)
+    digits.write_digits(write_recordings(tmp_path / "recordings"), tmp_path / "digits", ["ann", "bob"], 12, 4)
+    options = ["--checkpoint", str(checkpoint), "--max-steps", "1"]
+    found = seeds.run_seed("digits", str(tmp_path / "digits"), 0, options, "")
+    assert min(found.validation, found.test) > 0
+    assert found.options == " ".join(options)
+    assert found.voices.keys() == {"ann", "bob"}
+    assert 0 <= found.blank_share <= 1
+    assert found.seconds > 0
