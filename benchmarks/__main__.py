@@ -8,6 +8,7 @@ Other measurements are commands of their own, and each takes --help:
 
     python -m benchmarks people DIR            a recogniser on people's recordings, by speaker
     python -m benchmarks seeds                 ten trainings each on the demo and on people's digits
+    python -m benchmarks voice DIR             what ten sentences of one person teach
     python -m benchmarks digits SOURCE DEST    people's digits, from the Free Spoken Digit Dataset
 """
 
@@ -25,7 +26,7 @@ from asr_helpers.__main__ import printable
 from . import tasks
 from .common import machine
 
-COMMANDS = ("people", "seeds", "digits")
+COMMANDS = ("people", "seeds", "voice", "digits")
 
 # name: what is measured, its unit, and whether more is better.
 MEASURED = {

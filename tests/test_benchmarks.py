@@ -18,7 +18,7 @@ import benchmarks.__main__
 from asr_helpers import AsrError, audio, collation, evaluation, inference, loading
 from asr_helpers.evaluation import ErrorCounts
 from asr_helpers.sources import source
-from benchmarks import common, digits, guide, librispeech, people, seeds, tasks, trainings
+from benchmarks import common, digits, guide, librispeech, people, seeds, tasks, trainings, voice
 
 ROOT = Path(__file__).resolve().parents[1]
 SETTING = tasks.Setting("demo", clips=8)
@@ -57,7 +57,7 @@ def test_both_ways_count_the_same_errors(monkeypatch):
 
 
 @pytest.mark.parametrize(("module", "examples"), [
-    (benchmarks.__main__, 2), (common, 1), (people, 3), (seeds, 2),
+    (benchmarks.__main__, 2), (common, 1), (people, 3), (seeds, 2), (voice, 1),
 ])  # fmt: skip
 def test_its_examples(module, examples):
     assert doctest.testmod(module) == (0, examples)
@@ -494,3 +494,56 @@ def test_a_seed_is_trained_and_measured_by_the_command_line(tmp_path, here, caps
     assert found.voices.keys() == {"ann", "bob"}
     assert 0 <= found.blank_share <= 1
     assert found.seconds > 0
+
+
+# One's own voice
+
+
+def test_a_voice_is_taught_by_the_command_line(tmp_path, here, capsys):
+    texts = [f"{first} {second}" for first in tiny.TEXTS[:7] for second in tiny.TEXTS[:6]]
+    own = write_people(tmp_path / "own", ["ann"] * 42 + ["bob"], texts=texts)
+    checkpoint = tiny.write_checkpoint(tmp_path / "checkpoint", head=True)
+    command = ["--seeds", "1", "--checkpoint", str(checkpoint), "--max-steps", "1"]
+    voice.main([str(own), *command, "--json", str(tmp_path / "voice.json")])
+    (found,) = json.loads((tmp_path / "voice.json").read_text())["results"]
+    assert (found["speaker"], found["seed"]) == ("ann", 0)
+    assert found["before"] > 0
+    assert found["fall"] == 1 - found["after"] / found["before"]
+    assert f"ann, seed 0: WER {found['before']:.3f} before, {found['after']:.3f} after" in capsys.readouterr().out
+
+
+def test_ten_clips_are_learnt_from_and_thirty_others_measure(tmp_path):
+    own = write_people(tmp_path / "own", ["ann"] * 45, texts=[f"YES {'NO ' * number}".strip() for number in range(42)])
+    rows = voice.clips_by_person(people.read_people(own))["ann"]
+    assert len(rows) == 42, "three sentences are there twice"
+    learn, measure = voice.draw_clips(rows, seed=1)
+    names = [[row["audio"]["path"] for row in part] for part in (learn, measure)]
+    assert [len(set(part)) for part in names] == [10, 30]
+    assert not set(names[0]) & set(names[1])
+    assert voice.draw_clips(rows, seed=1) == (learn, measure)
+    assert voice.draw_clips(rows, seed=2) != (learn, measure)
+    voice.write_folder(tmp_path / "taught", learn, measure)
+    splits = loading.load_splits(source(tmp_path / "taught"))
+    assert {name: len(split) for name, split in splits.items()} == {"train": 9, "validation": 1, "test": 30}
+    assert splits["test"]["transcription"][:] == [row["transcription"] for row in measure]
+    for row, original in zip(splits["test"], measure, strict=True):
+        assert Path(row["audio"]["path"]).read_bytes() == Path(original["audio"]["path"]).read_bytes()
+
+
+def test_people_who_said_too_little_are_not_taught():
+    rows = [{"speaker": "ann", "transcription": str(number), "audio": ""} for number in range(40)]
+    found = voice.clips_by_person([*rows, {"speaker": "bob", "transcription": "YES", "audio": ""}])
+    assert voice.choose_people(found) == ["ann"]
+    with pytest.raises(AsrError, match="'bob' has said 1 sentences here, and 40 are needed"):
+        voice.choose_people(found, ["ann", "bob"])
+    with pytest.raises(AsrError, match="Nobody has said 40 sentences here, at most 1"):
+        voice.choose_people({"bob": found["bob"]})
+    with pytest.raises(AsrError, match="name no speaker"):
+        voice.clips_by_person([{"transcription": "YES", "audio": ""}])
+
+
+def test_a_taught_voice_is_reported_with_its_fall():
+    result = voice.VoiceResult("ann", 1, before=0.8, after=0.5, seconds=61.4)
+    assert voice.report(result) == "ann, seed 1: WER 0.800 before, 0.500 after (-38 %), 61 s"
+    failed = voice.VoiceResult("ann", 1, before=0.8, after=None, seconds=3.0, failure="it collapsed")
+    assert voice.report(failed) == "ann, seed 1: WER 0.800 before, 3 s; the training failed: it collapsed"
