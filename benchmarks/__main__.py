@@ -3,18 +3,30 @@
     python -m benchmarks [--size base] [--only TASK ...]
 
 Writes outputs/bench.json, a list of `name`, `guide`, `ours`, `ratio` and `unit`, and a picture beside it.
+
+Other measurements are commands of their own, and each takes --help:
+
+    python -m benchmarks people DIR            a recogniser on people's recordings, by speaker
+    python -m benchmarks seeds                 ten trainings each on the demo and on people's digits
+    python -m benchmarks voice DIR             what ten sentences of one person teach
+    python -m benchmarks digits SOURCE DEST    people's digits, from the Free Spoken Digit Dataset
 """
 
 import argparse
+import importlib
 import json
-import os
-import platform
 import statistics
 import subprocess
 import sys
 from pathlib import Path
 
+from asr_helpers import AsrError
+from asr_helpers.__main__ import printable
+
 from . import tasks
+from .common import machine
+
+COMMANDS = ("people", "seeds", "voice", "digits")
 
 # name: what is measured, its unit, and whether more is better.
 MEASURED = {
@@ -65,19 +77,6 @@ def said(name: str, number: float) -> str:
     return f"not in {number:g} s" if name == "seconds_to_wer" and number >= tasks.SECONDS else f"{number:,.3g} {unit}"
 
 
-def machine() -> str:
-    """The processor, its cores, and what multiplies on it."""
-    import torch
-
-    model = platform.processor() or platform.machine()
-    info = Path("/proc/cpuinfo")
-    if info.is_file():
-        names = [line.partition(":")[2].strip() for line in info.read_text().splitlines() if "model name" in line]
-        model = names[0] if names else model
-    device = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
-    return f"{os.cpu_count()} cores of {model}, {device}, torch {torch.__version__}"
-
-
 def picture(results: list[dict], title: str):
     """A bar for each ratio, on an axis by powers of ten, with the two numbers behind it."""
     from asr_helpers.plots import BLUE, GREY, VERMILION, WIDTH, Picture
@@ -98,8 +97,27 @@ def picture(results: list[dict], title: str):
     return figure
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+def main() -> int:
+    """Runs the command that is named, or else the comparison; returns the exit status."""
+    if sys.argv[1:2] and sys.argv[1] in COMMANDS:
+        try:
+            importlib.import_module(f"benchmarks.{sys.argv[1]}").main(sys.argv[2:])
+        except (AsrError, OSError) as error:  # OSError: a disk that is full, a folder that may not be read
+            print(f"benchmarks: {printable(error)}", file=sys.stderr)
+            return 1
+        except KeyboardInterrupt:
+            print("benchmarks: interrupted", file=sys.stderr)
+            return 130
+        return 0
+    compare()
+    return 0
+
+
+def compare() -> None:
+    """Measures both ways, and writes what was found."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--size", choices=("demo", "base"), default="demo")
     parser.add_argument("--times", type=int, default=3, help="each way is measured so often, in turn")
     parser.add_argument("--only", nargs="*", choices=TASKS, default=TASKS)
@@ -136,4 +154,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

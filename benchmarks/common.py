@@ -1,0 +1,50 @@
+"""What every measurement needs: the machine's name, whole numbers, a quiet terminal, a file for its result."""
+
+import argparse
+import json
+import os
+import platform
+from pathlib import Path
+from typing import Any
+
+
+def machine() -> str:
+    """The processor, its cores, and what multiplies on it."""
+    import torch
+
+    model = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        names = [line.partition(":")[2].strip() for line in info.read_text().splitlines() if "model name" in line]
+        model = names[0] if names else model
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
+    return f"{os.cpu_count()} cores of {model}, {device}, torch {torch.__version__}"
+
+
+def quiet() -> None:
+    """Libraries' progress bars and advice off: what a command prints is its result."""
+    import datasets
+    from transformers.utils import logging
+
+    datasets.disable_progress_bars()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+
+
+def write_json(path: Path, result: Any) -> None:
+    """Writes a result as a whole or not at all: a command that is stopped leaves the file that was there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.part")
+    part.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    part.replace(path)
+
+
+def positive(text: str) -> int:
+    """A whole number above 0 from the command line.
+
+    >>> positive("10")
+    10
+    """
+    if not text.isdigit() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+    return int(text)
