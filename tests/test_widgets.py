@@ -22,7 +22,7 @@ from asr_helpers import AsrError, audio, widgets
 from asr_helpers.inference import Recogniser, Transcript, Word
 from asr_helpers.widgets import kit
 from asr_helpers.widgets.emission import collapse_strip
-from asr_helpers.widgets.voice import uploaded_file
+from asr_helpers.widgets.microphone import Microphone, uploaded_file
 
 TEXTS = ("PAY MY BILL", "MY CARD IS LOST", "HELLO", "PAY THE CARD")
 VOICES = ("ann", "bob", "ann", "bob")
@@ -144,6 +144,11 @@ def upload(view, name, content):
         )
 
 
+def record(view, *buffers, content=None):
+    """As the page hands a recording over, in one message."""
+    view.microphone._handle_custom_msg(content or {"recording": True}, [memoryview(one) for one in buffers])
+
+
 # What every view keeps
 
 
@@ -250,11 +255,12 @@ def test_every_control_has_a_name(views):
     assert all(control.description for control in controls)
 
 
-def test_the_views_are_core_widgets(views):
+def test_the_views_are_core_widgets_but_for_the_microphone(views):
     allowed = {"@jupyter-widgets/controls", "@jupyter-widgets/base"}
     for view in views.values():
-        assert {one._model_module for one in everything(view)} <= allowed
-        assert not any(isinstance(one, ipywidgets.Output) for one in everything(view))
+        parts = [one for one in everything(view) if not isinstance(one, Microphone)]
+        assert {one._model_module for one in parts} <= allowed
+        assert not any(isinstance(one, ipywidgets.Output) for one in parts)
 
 
 def test_everything_public_is_explained():
@@ -755,6 +761,55 @@ def test_nothing_heard_is_said(processor):
     view = widgets.voice_view(mute)
     upload(view, "silence.wav", audio.encode(np.zeros(8_000), 8_000))
     assert "No word was heard" in words_of(view.transcript)
+
+
+def test_a_recording_from_the_page_goes_the_way_of_an_upload(recogniser):
+    uploaded, recorded = widgets.voice_view(recogniser), widgets.voice_view(recogniser)
+    upload(uploaded, "your recording", tiny.clip(0, 0.5))
+    record(recorded, tiny.clip(0, 0.5))
+    for part in ("transcript", "shown", "player", "message"):
+        assert getattr(recorded, part).value == getattr(uploaded, part).value, part
+    assert recorded.word.options == uploaded.word.options
+    assert "PAY ILL" in words_of(recorded.transcript)
+
+
+def test_the_page_may_send_wrong_bytes_or_none(recogniser):
+    view = widgets.voice_view(recogniser)
+    record(view, tiny.clip(0, 0.5))
+    before = view.transcript.value
+    for wrong in ([b"RIFF"], [b""], [], [tiny.clip(0, 0.5)[:30]]):
+        record(view, *wrong)
+        assert "'your recording' is not a sound file that can be read" in words_of(view.message), wrong
+        view.message.value = ""
+    for other in ({"play": 1}, ["recording"], "recording", 7):
+        record(view, b"RIFF", content=other)
+        assert view.message.value == ""
+    record(view, audio.encode(np.zeros(0), 48_000))
+    assert "no samples" in words_of(view.message)
+    assert view.transcript.value == before
+
+
+def test_a_recording_ends_after_half_a_minute():
+    microphone = Microphone()
+    state = microphone.get_state()
+    assert state["longest"] == 30
+    assert state["answered"] is False
+
+
+def test_the_script_of_the_microphone_loads_nothing():
+    script = Microphone()._esm
+    assert "export default" in script
+    assert not re.search(r"https?:/|\bimport\b|\bfetch\b|XMLHttpRequest|WebSocket|importScripts", script)
+    assert "MediaRecorder" not in script
+
+
+def test_the_record_button_is_shown_once_the_page_has_answered(recogniser):
+    view = widgets.voice_view(recogniser)
+    (hint,) = (one for one in everything(view) if "does not load anywidget" in str(getattr(one, "value", "")))
+    (recorder,) = (one for one in everything(view) if view.microphone in getattr(one, "children", ()))
+    assert (hint.layout.display, recorder.layout.display) == (None, "none")
+    view.microphone.set_state({"answered": True})
+    assert (hint.layout.display, recorder.layout.display) == ("none", None)
 
 
 @pytest.mark.parametrize(

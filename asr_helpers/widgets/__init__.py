@@ -1,7 +1,8 @@
 """The pictures of `plots`, made interactive: to choose, listen, step, sort and edit in a notebook.
 
-Each function returns a view of core ipywidgets; let it be a cell's value and it is on the page. It needs no other
-package's front end, prints nothing, and tells of bad input in a sentence of its own.
+Each function returns a view of core ipywidgets; let it be a cell's value and it is on the page. It prints nothing,
+and tells of bad input in a sentence of its own. The microphone alone needs another front end, anywidget's: where a
+page lacks it, there is the upload.
 """
 
 from .batch import batch_view
