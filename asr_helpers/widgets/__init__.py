@@ -9,6 +9,7 @@ from .batch import batch_view
 from .clip import clip_view
 from .emission import emission_view
 from .errors import errors_view
+from .teaching import teaching_view
 from .training import training_view
 from .vocabulary import vocabulary_view
 from .voice import voice_view
@@ -18,6 +19,7 @@ __all__ = [
     "clip_view",
     "emission_view",
     "errors_view",
+    "teaching_view",
     "training_view",
     "vocabulary_view",
     "voice_view",

@@ -99,9 +99,10 @@ def write_spoken(path: Path) -> Path:
 
 
 def write_voice(path: Path) -> None:
-    """Writes a notebook with the view that records."""
+    """Writes a notebook with the two views that record; one stops after 4 s."""
     write_notebook(
         path,
         imports=IMPORTS,
         voice="widgets.voice_view(recogniser)",
+        teaching="view = widgets.teaching_view(recogniser)\nview.microphone.longest = 4\nview",
     )

@@ -8,13 +8,14 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import soundfile
-from lab import Notebook
+from lab import PATIENCE, Notebook
 from looks import flaws, milliseconds_to_picture
 from playwright.sync_api import Browser, Locator, expect
 
-from asr_helpers import evaluation, loading
+from asr_helpers import audio, evaluation, loading
 from asr_helpers.sources import source
 
 # The notebook that shows each view.
@@ -421,6 +422,33 @@ def test_a_microphone_that_is_not_allowed(notebook: Notebook, spoken: Path, scre
     upload(view, "my voice.wav", spoken.read_bytes())
     expect(view).to_contain_text("my voice.wav")
     see(view, "Waveform of")
+
+
+@shown("microphone")
+def test_a_voice_is_taught(notebook: Notebook, allow, spoken: Path, screenshot):
+    view = notebook.view("asr-teaching-view")
+    expect(view).to_contain_text("Recordings stay on the machine")
+    sentences = view.locator(".widget-select select")
+    assert len(options(sentences)) == 10
+    start(view)  # and it stops by itself
+    expect(view).to_contain_text("Sentence 1 is kept.", timeout=PATIENCE * 1_000)
+    expect(view).to_contain_text("Read aloud sentence 2 of 10")
+    assert seconds_of_sound(view) == pytest.approx(4, abs=0.01)
+
+    upload(view, "silence.wav", audio.encode(np.zeros(32_000), 16_000))
+    expect(view.get_by_role("status")).to_contain_text("Not kept: Nothing is heard")
+    screenshot(view, "teaching-refused")
+    for number in range(2, 11):
+        waveform, rate = audio.decode(spoken)
+        upload(view, f"{number}.wav", audio.encode(waveform * (1 - number / 20), rate))  # each another sound
+        expect(view).to_contain_text(f"Sentence {number} is kept.")
+    expect(view).to_contain_text("All sentences are there")
+    assert all(one.startswith("✓") for one in options(sentences))
+    view.get_by_role("button", name="make the folder").click()
+    expect(view).to_contain_text("10 recordings are in")
+    assert flaws(view) == []
+    screenshot(view, "teaching")
+    assert len(loading.load_rows(source(view.get_by_label("folder").input_value()))) == 10
 
 
 def test_a_page_that_lacks_anywidget(server: str, browser: Browser, spoken: Path, screenshot):
