@@ -56,6 +56,15 @@ def test_every_package_rides_in_the_wheel():
         assert any(fnmatch(".".join(package.parts), pattern) for pattern in patterns), package
 
 
+def test_every_file_beside_the_code_rides_in_the_wheel():
+    package = ROOT / "asr_helpers"
+    patterns = TOOL["setuptools"]["package-data"]["asr_helpers"]
+    riding = {path for pattern in patterns for path in package.glob(pattern)}
+    beside = {path for path in package.rglob("*") if path.is_file() and path.suffix not in (".py", ".pyc")}
+    assert beside
+    assert beside <= riding
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_to_files_lead_somewhere(page):
     links = re.findall(r"\]\(([^)\s]+)\)|src=\"([^\"]+)\"", prose(page))

@@ -18,11 +18,14 @@ import tiny
 from matplotlib import pyplot
 from matplotlib.figure import Figure
 
-from asr_helpers import AsrError, audio, widgets
+from asr_helpers import AsrError, audio, loading, widgets
+from asr_helpers.audit import audit
 from asr_helpers.inference import Recogniser, Transcript, Word
+from asr_helpers.sources import source
 from asr_helpers.widgets import kit
 from asr_helpers.widgets.emission import collapse_strip
-from asr_helpers.widgets.voice import uploaded_file
+from asr_helpers.widgets.microphone import Microphone, uploaded_file
+from asr_helpers.widgets.teaching import SENTENCES, write_folder
 
 TEXTS = ("PAY MY BILL", "MY CARD IS LOST", "HELLO", "PAY THE CARD")
 VOICES = ("ann", "bob", "ann", "bob")
@@ -144,6 +147,11 @@ def upload(view, name, content):
         )
 
 
+def record(view, *buffers, content=None):
+    """As the page hands a recording over, in one message."""
+    view.microphone._handle_custom_msg(content or {"recording": True}, [memoryview(one) for one in buffers])
+
+
 # What every view keeps
 
 
@@ -178,6 +186,11 @@ def hostile_views(payload, processor):
     yield voice
     upload(voice, payload, b"no sound")
     yield voice
+    teaching = widgets.teaching_view(hears, payload)
+    upload(teaching, payload, tiny.clip(0, 2.0))
+    yield teaching
+    upload(teaching, payload, b"no sound")
+    yield teaching
 
 
 @pytest.mark.parametrize("payload", PAYLOADS, ids=lambda payload: ascii(payload[:12]))
@@ -219,6 +232,8 @@ def test_what_cannot_be_sent_is_replaced():
 def views(rows, processor, recogniser):
     voice = widgets.voice_view(recogniser)
     upload(voice, "own.wav", tiny.clip(1, 0.5))
+    teaching = widgets.teaching_view(recogniser)
+    record(teaching, tiny.clip(1, 3.0))
     return {
         "clip": widgets.clip_view(rows),
         "vocabulary": widgets.vocabulary_view(processor, "Pay £5"),
@@ -226,6 +241,7 @@ def views(rows, processor, recogniser):
         "emission": widgets.emission_view(recogniser, rows),
         "errors": widgets.errors_view(rows, TEXTS, TEXTS[::-1]),
         "voice": voice,
+        "teaching": teaching,
     }
 
 
@@ -236,7 +252,7 @@ def test_a_views_name_tells_nothing_that_changes(views):
 def test_pictures_are_described_and_sounds_are_named(views):
     pages = [Page(html_of(view)) for view in views.values()]
     assert sum(page.tags["img"] for page in pages) == 4
-    assert sum(page.tags["audio"] for page in pages) == 4
+    assert sum(page.tags["audio"] for page in pages) == 5
     for page in pages:
         assert len(page.values("alt")) == page.tags["img"]
         assert all(len(alt) > 40 for alt in page.values("alt"))
@@ -250,11 +266,12 @@ def test_every_control_has_a_name(views):
     assert all(control.description for control in controls)
 
 
-def test_the_views_are_core_widgets(views):
+def test_the_views_are_core_widgets_but_for_the_microphone(views):
     allowed = {"@jupyter-widgets/controls", "@jupyter-widgets/base"}
     for view in views.values():
-        assert {one._model_module for one in everything(view)} <= allowed
-        assert not any(isinstance(one, ipywidgets.Output) for one in everything(view))
+        parts = [one for one in everything(view) if not isinstance(one, Microphone)]
+        assert {one._model_module for one in parts} <= allowed
+        assert not any(isinstance(one, ipywidgets.Output) for one in parts)
 
 
 def test_everything_public_is_explained():
@@ -758,6 +775,55 @@ def test_nothing_heard_is_said(processor):
     assert "No word was heard" in words_of(view.transcript)
 
 
+def test_a_recording_from_the_page_goes_the_way_of_an_upload(recogniser):
+    uploaded, recorded = widgets.voice_view(recogniser), widgets.voice_view(recogniser)
+    upload(uploaded, "your recording", tiny.clip(0, 0.5))
+    record(recorded, tiny.clip(0, 0.5))
+    for part in ("transcript", "shown", "player", "message"):
+        assert getattr(recorded, part).value == getattr(uploaded, part).value, part
+    assert recorded.word.options == uploaded.word.options
+    assert "PAY ILL" in words_of(recorded.transcript)
+
+
+def test_the_page_may_send_wrong_bytes_or_none(recogniser):
+    view = widgets.voice_view(recogniser)
+    record(view, tiny.clip(0, 0.5))
+    before = view.transcript.value
+    for wrong in ([b"RIFF"], [b""], [], [tiny.clip(0, 0.5)[:30]]):
+        record(view, *wrong)
+        assert "'your recording' is not a sound file that can be read" in words_of(view.message), wrong
+        view.message.value = ""
+    for other in ({"play": 1}, ["recording"], "recording", 7):
+        record(view, b"RIFF", content=other)
+        assert view.message.value == ""
+    record(view, audio.encode(np.zeros(0), 48_000))
+    assert "no samples" in words_of(view.message)
+    assert view.transcript.value == before
+
+
+def test_a_recording_ends_after_half_a_minute():
+    microphone = Microphone()
+    state = microphone.get_state()
+    assert state["longest"] == 30
+    assert state["answered"] is False
+
+
+def test_the_script_of_the_microphone_loads_nothing():
+    script = Microphone()._esm
+    assert "export default" in script
+    assert not re.search(r"https?:/|\bimport\b|\bfetch\b|XMLHttpRequest|WebSocket|importScripts", script)
+    assert "MediaRecorder" not in script
+
+
+def test_the_record_button_is_shown_once_the_page_has_answered(recogniser):
+    view = widgets.voice_view(recogniser)
+    (hint,) = (one for one in everything(view) if "does not load anywidget" in str(getattr(one, "value", "")))
+    (recorder,) = (one for one in everything(view) if view.microphone in getattr(one, "children", ()))
+    assert (hint.layout.display, recorder.layout.display) == (None, "none")
+    view.microphone.set_state({"answered": True})
+    assert (hint.layout.display, recorder.layout.display) == ("none", None)
+
+
 @pytest.mark.parametrize(
     "value",
     [
@@ -767,3 +833,149 @@ def test_nothing_heard_is_said(processor):
 )
 def test_an_upload_has_two_forms(value):
     assert uploaded_file(value) == ("a.wav", b"RIFF")
+
+
+# Teach it your voice
+
+
+def spoken(number, seconds=3.0):
+    """Another sound for each sentence, as a page records it."""
+    return audio.encode(audio.resample(audio.decode(tiny.clip(number, seconds))[0], 8_000, 48_000), 48_000)
+
+
+@pytest.fixture
+def teaching(recogniser, tmp_path):
+    return widgets.teaching_view(recogniser, tmp_path / "outputs" / "my-voice")
+
+
+def record_all(view):
+    for number in range(len(SENTENCES)):
+        record(view, spoken(number))
+
+
+def test_the_sentences_are_short_and_hold_every_letter():
+    assert len(SENTENCES) == len(set(SENTENCES)) == loading.FEWEST
+    for one in SENTENCES:
+        assert re.fullmatch(r"[A-Za-z']+( [A-Za-z']+)*", one)
+        assert 6 <= len(one.split()) <= 10
+    assert set("".join(SENTENCES).lower()) - set(" '") == set("abcdefghijklmnopqrstuvwxyz")
+
+
+def test_each_sentence_is_recorded_in_turn(teaching):
+    assert SENTENCES[0] in words_of(teaching.prompt)
+    assert "stay on the machine" in words_of(teaching.prompt)
+    record(teaching, spoken(0))
+    assert "Sentence 1 is kept. Heard now: PAY ILL" in words_of(teaching.player)
+    assert len(heard_in(teaching.player)[0]) == 3 * 48_000
+    assert labels_of(teaching.sentence)[:2] == [f"✓ 1 · {SENTENCES[0]}", f"· 2 · {SENTENCES[1]}"]
+    assert SENTENCES[1] in words_of(teaching.prompt)
+    teaching.sentence.value = 7
+    assert SENTENCES[7] in words_of(teaching.prompt)
+    upload(teaching, "eighth.wav", spoken(7))
+    assert teaching.sentence.value == 8
+    teaching.sentence.value = 9
+    record(teaching, spoken(9))
+    assert teaching.sentence.value == 1, "the first one that is missing"
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"Dear bank,", "is not a sound file"),
+        (audio.encode(np.zeros(48_000 * 3), 48_000), "Nothing is heard"),
+        (spoken(0, 0.5), "Its transcript needs"),
+        (spoken(0, 1.2), "it lasts 1.2 s, too short for 41 characters"),
+        (spoken(0, 31.0), "cut it below 30 s"),
+    ],
+    ids=["no sound", "silence", "half a second", "half a sentence", "half a minute"],
+)
+def test_a_recording_that_cannot_teach_is_not_kept(teaching, content, why):
+    record(teaching, content)
+    assert "Not kept: " in words_of(teaching.message)
+    assert why in words_of(teaching.message)
+    assert teaching.sentence.value == 0
+    assert teaching.player.value == ""
+    assert not any("✓" in label for label in labels_of(teaching.sentence))
+
+
+def test_one_sound_for_two_sentences_is_not_kept(teaching):
+    record(teaching, spoken(0))
+    record(teaching, spoken(0))
+    assert f"the same sound as that of '{SENTENCES[0]}'" in words_of(teaching.message)
+    teaching.sentence.value = 0
+    record(teaching, spoken(0))
+    assert teaching.message.value == "", "again for the same sentence"
+
+
+def test_the_folder_is_made_and_can_be_trained_on(teaching, tmp_path):
+    record_all(teaching)
+    assert "All sentences are there" in words_of(teaching.made)
+    teaching.sentence.value = 3
+    record(teaching, spoken(20))  # again
+    teaching.make.click()
+    folder = tmp_path / "outputs" / "my-voice"
+    assert str(folder) in words_of(teaching.made)
+    assert [one.name for one in folder.parent.iterdir()] == ["my-voice"]
+    first = audio.open_sound(folder / "sentence-04.wav")
+    assert (first.format, first.subtype, first.samplerate, first.channels) == ("WAV", "PCM_16", 48_000, 1)
+    assert (folder / "sentence-04.wav").read_bytes() == spoken(20)
+    splits = loading.load_splits(source(folder))
+    assert {name: len(rows) for name, rows in splits.items()} == {"train": 7, "validation": 1, "test": 2}
+    said = {row["audio"]["path"]: row["transcription"] for rows in splits.values() for row in rows}
+    assert said == {str(folder / f"sentence-{number:02}.wav"): one for number, one in enumerate(SENTENCES, 1)}
+    assert all(audit(rows).totals["set aside"]["rows"] == 0 for rows in splits.values())
+
+
+def test_no_folder_is_made_before_all_sentences_are_there(teaching, tmp_path):
+    record(teaching, spoken(0))
+    teaching.make.click()
+    assert "Not recorded yet: 2, 3, 4, 5, 6, 7, 8, 9, 10." in words_of(teaching.made)
+    assert not (tmp_path / "outputs").exists()
+
+
+def test_a_folder_of_other_recordings_is_left_alone(teaching, tmp_path):
+    folder = tmp_path / "outputs" / "my-voice"
+    folder.mkdir(parents=True)
+    (folder / "sentence-01.wav").write_bytes(b"mine")
+    record_all(teaching)
+    teaching.make.click()
+    assert "holds other files already" in words_of(teaching.made)
+    assert [one.read_bytes() for one in folder.iterdir()] == [b"mine"]
+    teaching.folder.value = str(tmp_path / "outputs" / "again")
+    teaching.make.click()
+    assert "10 recordings are in" in words_of(teaching.made)
+    teaching.make.click()
+    assert "10 recordings are in" in words_of(teaching.made), "the same recordings once more"
+    (tmp_path / "outputs" / "again" / "notes.txt").write_text("mine too")
+    teaching.make.click()
+    assert "holds other files already" in words_of(teaching.made)
+
+
+@pytest.mark.parametrize("name", ["", "file/under", "file"])
+def test_a_folder_that_cannot_be_written_is_told_of(teaching, tmp_path, name):
+    (tmp_path / "file").write_text("mine")
+    record_all(teaching)
+    teaching.folder.value = str(tmp_path / name) if name else " "
+    teaching.make.click()
+    assert "type another folder" in words_of(teaching.made) or "has no name" in words_of(teaching.made)
+    assert [one.name for one in tmp_path.iterdir()] == ["file"]
+
+
+def test_an_interruption_leaves_no_half_folder(tmp_path, monkeypatch):
+    def stop(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("csv.writer", stop)
+    with pytest.raises(KeyboardInterrupt):
+        write_folder(tmp_path / "my-voice", [b"RIFF"] * 2, SENTENCES[:2])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_empty_folder_is_filled(tmp_path):
+    (tmp_path / "my-voice").mkdir()
+    assert len(list(write_folder(tmp_path / "my-voice", [b"RIFF"] * 2, SENTENCES[:2]).iterdir())) == 3
+
+
+def test_recordings_go_where_outputs_go(recogniser, monkeypatch):
+    monkeypatch.setenv("ASR_OUTPUTS", "elsewhere")
+    assert widgets.teaching_view(recogniser).folder.value == "elsewhere/my-voice"

@@ -23,6 +23,7 @@ from .kit import (
     word_options,
     word_span,
 )
+from .microphone import STAYS, sound_input
 
 if TYPE_CHECKING:
     from ..inference import Recogniser
@@ -31,22 +32,20 @@ LONGEST = 60  # s
 
 
 def voice_view(recogniser: "Recogniser") -> View:
-    """Upload a recording; see its waveform and what was heard, words in time and how sure each is.
+    """Record or upload speech; see its waveform and what was heard, words in time and how sure each is.
 
-    Core ipywidgets cannot record: no widget of theirs reaches the microphone. A computer's recorder writes the file
-    (choose WAV, FLAC, OGG or MP3), and a phone offers its own when asked for sound. Many phones write M4A, which
-    cannot be read here; the view says so.
+    Where the page allows it, the microphone records up to 30 s; elsewhere the view says why not. An upload is WAV,
+    FLAC, OGG or MP3. Many phones write M4A, which cannot be read here; the view says so.
 
     Args:
-        recogniser: hears the recording, at most its first 60 s.
+        recogniser: hears the recording, at most the first 60 s of a file.
 
     Returns:
-        A view with the controls `upload` and `word`.
+        A view with the controls `microphone`, `upload` and `word`.
     """
-    upload = ipywidgets.FileUpload(description="choose a recording", accept="audio/*", layout={"width": "auto"})
     word = ipywidgets.Dropdown(description="word", options=word_options(()), style=WIDE, layout=FULL)
     message, shown, transcript, player = (ipywidgets.HTML() for _ in range(4))
-    message.value = page("Choose a recording of speech: WAV, FLAC, OGG or MP3, up to a minute.")
+    message.value = page(f"Record, or choose a recording: WAV, FLAC, OGG or MP3, up to a minute. {STAYS}")
     results = ipywidgets.VBox([transcript, shown, word, player], layout=FULL)
     heard: dict[str, Any] = {}
 
@@ -60,10 +59,7 @@ def voice_view(recogniser: "Recogniser") -> View:
         chosen = heard["words"][word.value : word.value + 1] if word.value >= 0 else ()
         shown.value = picture(heard["drawing"], seen, *((one.start / seconds, one.end / seconds) for one in chosen))
 
-    def show_recording(change: object = None) -> None:
-        if not upload.value:
-            return
-        name, content = uploaded_file(upload.value)
+    def show_recording(name: str, content: bytes) -> None:
         with telling(message):
             recorded, sampling_rate = audio.decode({"bytes": content, "path": name})
             facts = audio.facts(recorded, sampling_rate)
@@ -87,28 +83,14 @@ def voice_view(recogniser: "Recogniser") -> View:
                 word.options = word_options(result.words)
                 word.value = -1
             show_word()
-            view.children = [upload, message, results]
+            view.children = [given, message, results]
 
     word.observe(show_word, "value")
-    upload.observe(show_recording, "value")
+    given = sound_input(show_recording)
     view = View(
         "voice",
-        [upload, message],
-        upload=upload, word=word, message=message, shown=shown, transcript=transcript, player=player,
+        [given, message],
+        microphone=given.microphone, upload=given.upload, word=word, message=message, shown=shown,
+        transcript=transcript, player=player,
     )  # fmt: skip
     return view
-
-
-def uploaded_file(value: Any) -> tuple[str, bytes]:
-    """The newest file of a FileUpload's value, in the form of ipywidgets 7 or 8.
-
-    >>> uploaded_file({"a.wav": {"metadata": {"name": "a.wav"}, "content": b"RIFF"}})
-    ('a.wav', b'RIFF')
-    >>> uploaded_file(({"name": "a.wav", "content": memoryview(b"RIFF")},))
-    ('a.wav', b'RIFF')
-    """
-    if isinstance(value, dict):
-        name, file = list(value.items())[-1]
-    else:
-        name, file = value[-1]["name"], value[-1]
-    return name, bytes(file["content"])

@@ -18,7 +18,7 @@ try:
 except ImportError as error:
     raise pytest.UsageError(f"tests/browser: {error.name} is missing; `make test-browser` installs it") from None
 import chromium
-from scratch import write_hostile, write_long, write_training
+from scratch import write_hostile, write_long, write_spoken, write_training, write_voice
 
 SCREENSHOTS = Path(os.environ.get("ASR_SCREENSHOTS", ROOT / "outputs" / "screenshots"))
 FAILURES = ROOT / "outputs" / "browser-failures"
@@ -40,6 +40,8 @@ def folder(tmp_path_factory) -> Path:
     write_training(folder / "training.ipynb")
     write_long(folder / "long.ipynb")
     write_hostile(folder / "hostile.ipynb")
+    write_voice(folder / "voice.ipynb")
+    write_voice(folder / "unrecorded.ipynb")
     return folder
 
 
@@ -51,12 +53,24 @@ def server(folder, tmp_path_factory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """Chromium without a window, and without any network but this machine."""
+def spoken(tmp_path_factory) -> Path:
+    """The sound file that the browser's microphone plays, once, whenever it is opened; then it is silent."""
+    return write_spoken(tmp_path_factory.mktemp("spoken") / "spoken.wav")
+
+
+@pytest.fixture(scope="session")
+def browser(spoken) -> Iterator[Browser]:
+    """Chromium without a window, and without any network but this machine. Its microphone plays `spoken`."""
     program = chromium.find()
     if program is None:
         pytest.exit(chromium.MISSING, returncode=1)
-    arguments = ["--no-sandbox", "--disable-gpu", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]
+    arguments = [
+        "--no-sandbox",
+        "--disable-gpu",
+        "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+        "--use-fake-device-for-media-stream",
+        f"--use-file-for-fake-audio-capture={spoken}%noloop",
+    ]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=arguments, timeout=PATIENCE * 1_000)
         yield browser

@@ -129,10 +129,16 @@ class Notebook:
 
     @classmethod
     @contextmanager
-    def open(cls, browser: Browser, address: str, name: str) -> Iterator[Notebook]:
-        """Opens a notebook of the server's folder in a fresh profile; at the end, shuts its kernel down."""
+    def open(cls, browser: Browser, address: str, name: str, blocked: str = "") -> Iterator[Notebook]:
+        """Opens a notebook of the server's folder in a fresh profile; at the end, shuts its kernel down.
+
+        Args:
+            blocked: addresses that the page does not get, as Playwright's route takes them.
+        """
         with browser.new_context(viewport=VIEWPORT) as context:
             page = context.new_page()
+            if blocked:
+                page.route(blocked, lambda route: route.abort())
             notebook = cls(page, name)
             token = OPTIONS["IdentityProvider.token"]
             # A workspace of its own: the usual one would open all notebooks of the tests before as well.

@@ -1,9 +1,13 @@
-"""Notebooks that the tests make: a short training, the views of a clip of ten seconds, and hostile text."""
+"""What the tests make: notebooks with a short training, clips of ten seconds, hostile text, a microphone; its sound."""
 
 from pathlib import Path
 
 import nbformat
+import numpy as np
 from nbformat.v4 import new_code_cell, new_notebook
+
+from asr_helpers import audio, loading
+from asr_helpers.sources import source
 
 # Text that would run, or break out of where it stands, if it were taken for markup.
 PAYLOADS = (
@@ -83,4 +87,22 @@ rows = [{{"audio": clip, "transcription": text}} for clip, text in zip(clips, pa
         emission="widgets.emission_view(recogniser, rows)",
         errors="widgets.errors_view(rows, payloads, payloads[::-1], payloads, names=tuple(payloads[:2]))",
         voice="widgets.voice_view(recogniser)",
+    )
+
+
+def write_spoken(path: Path) -> Path:
+    """Writes a test clip of the demo as a microphone hears it: half a second of nothing before and after."""
+    rate = 48_000
+    waveform = audio.load(loading.load_rows(source("demo"))[32]["audio"], rate)
+    path.write_bytes(audio.encode(np.pad(waveform, rate // 2), rate))
+    return path
+
+
+def write_voice(path: Path) -> None:
+    """Writes a notebook with the two views that record; one stops after 4 s."""
+    write_notebook(
+        path,
+        imports=IMPORTS,
+        voice="widgets.voice_view(recogniser)",
+        teaching="view = widgets.teaching_view(recogniser)\nview.microphone.longest = 4\nview",
     )

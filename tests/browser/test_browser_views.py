@@ -5,14 +5,17 @@ A view is found by its class, in whatever notebook shows it, and the tests know 
 
 import io
 import re
+from collections.abc import Iterator
+from pathlib import Path
 
+import numpy as np
 import pytest
 import soundfile
-from lab import Notebook
-from looks import flaws
-from playwright.sync_api import Locator, expect
+from lab import PATIENCE, Notebook
+from looks import flaws, milliseconds_to_picture
+from playwright.sync_api import Browser, Locator, expect
 
-from asr_helpers import loading
+from asr_helpers import audio, evaluation, loading
 from asr_helpers.sources import source
 
 # The notebook that shows each view.
@@ -24,6 +27,7 @@ HOMES = {
     "emission": "06_inference.ipynb",
     "voice": "06_inference.ipynb",
     "training": "training.ipynb",  # 05 in little: its own training takes minutes
+    "microphone": "voice.ipynb",
 }
 
 
@@ -327,21 +331,23 @@ def test_training(notebook: Notebook, screenshot):
     screenshot(view, "training")
 
 
+def upload(view: Locator, name: str, content: bytes) -> None:
+    """Chooses a file in a view."""
+    with view.page.expect_file_chooser() as chooser:
+        view.get_by_role("button", name="choose a recording").click()
+    chooser.value.set_files({"name": name, "mimeType": "audio/flac", "buffer": content})
+
+
 @shown("voice")
 def test_voice(notebook: Notebook, screenshot):
     view = notebook.view("asr-voice-view")
     clip = loading.load_rows(source("demo"))[32]["audio"]["bytes"]
 
-    def upload(name: str, content: bytes) -> None:
-        with notebook.page.expect_file_chooser() as chooser:
-            view.get_by_role("button", name="choose a recording").click()
-        chooser.value.set_files({"name": name, "mimeType": "audio/flac", "buffer": content})
-
-    upload("not sound.flac", b"no sound at all")
+    upload(view, "not sound.flac", b"no sound at all")
     expect(view.get_by_role("status")).to_contain_text("not sound.flac")
     assert view.get_by_role("img").count() == 0
 
-    upload("my voice.flac", clip)
+    upload(view, "my voice.flac", clip)
     expect(view).to_contain_text("my voice.flac")
     expect(view.get_by_role("status")).to_have_count(0)
     seconds = soundfile.info(io.BytesIO(clip)).duration
@@ -357,3 +363,101 @@ def test_voice(notebook: Notebook, screenshot):
     view.get_by_text("words in time", exact=False).first.click()
     assert flaws(view) == []
     screenshot(view, "voice")
+
+
+@pytest.fixture
+def allow(notebook: Notebook) -> Iterator[None]:
+    """Lets the page use the microphone; otherwise the browser refuses it."""
+    notebook.page.context.grant_permissions(["microphone"])
+    yield
+    notebook.page.context.clear_permissions()
+
+
+def start(view: Locator) -> None:
+    """Presses record, by keyboard."""
+    view.get_by_role("button", name="record", exact=True).press("Enter")
+    expect(view.locator("[aria-live]")).to_contain_text("Recording: speak, then press stop.")
+
+
+@shown("microphone")
+def test_a_voice_from_the_microphone(notebook: Notebook, allow, spoken: Path, screenshot, capsys):
+    view = notebook.view("asr-voice-view")
+    expect(view.get_by_text("does not load anywidget")).to_be_hidden()
+    clock, level = view.get_by_role("timer"), view.get_by_role("meter", name="level")
+    seconds = soundfile.info(spoken).duration
+
+    start(view)
+    expect(clock).to_have_text(re.compile(r"^[1-9]\.\d s of 30 s$"))
+    expect(level).not_to_have_attribute("aria-valuenow", "-60")  # it hears the voice
+    assert flaws(view) == []
+    screenshot(view, "microphone")
+    expect(clock).to_have_text(re.compile(rf"^{seconds:.0f}\.\d s of 30 s$"))
+    stop = view.get_by_role("button", name="stop")
+    stop.focus()
+    milliseconds = milliseconds_to_picture(view, lambda: stop.press("Space"))
+    with capsys.disabled():
+        print(f"\nFrom stop to transcript, {seconds:.1f} s of speech: {milliseconds / 1_000:.2f} s")
+    assert milliseconds < 3_000
+    expect(view).to_contain_text("your recording")
+    expect(level).to_have_attribute("aria-valuenow", "-60")
+    recorded = see(view, r"Waveform of ([\d.]+) s, .*: (.*)\.")
+    assert float(recorded.group(1)) == pytest.approx(seconds, abs=1.5)
+    assert flaws(view) == []
+    screenshot(view, "voice-recorded")
+
+    upload(view, spoken.name, spoken.read_bytes())
+    expect(view).to_contain_text(spoken.name)
+    uploaded = see(view, rf"Waveform of {seconds:.1f} s, .*: (.*)\.").group(1)
+    assert len(uploaded.split()) > 3
+    assert evaluation.score([uploaded], [recorded.group(2)]).words.errors <= 2
+
+
+@shown("microphone")
+def test_a_microphone_that_is_not_allowed(notebook: Notebook, spoken: Path, screenshot):
+    view = notebook.view("asr-voice-view")
+    for _ in range(2):
+        view.get_by_role("button", name="record", exact=True).click()
+        expect(view.locator("[aria-live]")).to_contain_text("This page may not use the microphone")
+    screenshot(view, "microphone-refused")
+    upload(view, "my voice.wav", spoken.read_bytes())
+    expect(view).to_contain_text("my voice.wav")
+    see(view, "Waveform of")
+
+
+@shown("microphone")
+def test_a_voice_is_taught(notebook: Notebook, allow, spoken: Path, screenshot):
+    view = notebook.view("asr-teaching-view")
+    expect(view).to_contain_text("Recordings stay on the machine")
+    sentences = view.locator(".widget-select select")
+    assert len(options(sentences)) == 10
+    start(view)  # and it stops by itself
+    expect(view).to_contain_text("Sentence 1 is kept.", timeout=PATIENCE * 1_000)
+    expect(view).to_contain_text("Read aloud sentence 2 of 10")
+    assert seconds_of_sound(view) == pytest.approx(4, abs=0.01)
+
+    upload(view, "silence.wav", audio.encode(np.zeros(32_000), 16_000))
+    expect(view.get_by_role("status")).to_contain_text("Not kept: Nothing is heard")
+    screenshot(view, "teaching-refused")
+    for number in range(2, 11):
+        waveform, rate = audio.decode(spoken)
+        upload(view, f"{number}.wav", audio.encode(waveform * (1 - number / 20), rate))  # each another sound
+        expect(view).to_contain_text(f"Sentence {number} is kept.")
+    expect(view).to_contain_text("All sentences are there")
+    assert all(one.startswith("✓") for one in options(sentences))
+    view.get_by_role("button", name="make the folder").click()
+    expect(view).to_contain_text("10 recordings are in")
+    assert flaws(view) == []
+    screenshot(view, "teaching")
+    assert len(loading.load_rows(source(view.get_by_label("folder").input_value()))) == 10
+
+
+def test_a_page_that_lacks_anywidget(server: str, browser: Browser, spoken: Path, screenshot):
+    with Notebook.open(browser, server, "unrecorded.ipynb", blocked="**/extensions/anywidget/**") as notebook:
+        notebook.run_all()
+        view = notebook.view("asr-voice-view")
+        expect(view.get_by_text("does not load anywidget")).to_be_visible()
+        expect(view.get_by_text("error")).to_be_hidden()
+        screenshot(view, "microphone-missing")
+        upload(view, "my voice.wav", spoken.read_bytes())
+        expect(view).to_contain_text("my voice.wav")
+        see(view, "Waveform of")
