@@ -91,4 +91,5 @@ def source(data: str | os.PathLike | None = None, locale: str | None = None) -> 
         raise AsrError(f"Unknown source {data!r}: use 'demo', 'hub', or a folder with a metadata.csv.")
     if locale:
         raise AsrError(f"A folder has no locales: leave out {locale!r}.")
-    return replace(_DEMO, name=data, dataset=data, locale=None)
+    # What writes already has the least to learn.
+    return replace(_DEMO, name=data, dataset=data, locale=None, checkpoint=_DEMO.fine_tuned)

@@ -69,12 +69,13 @@ def wers(way: str, seed: int, max_steps: int = -1) -> tuple[float, float]:
     demo = sources.source("demo")
     splits = loading.load_splits(demo)
     processor = preprocessing.load_processor(demo.checkpoint)
-    model = training.build_model(demo.checkpoint, processor, seed)
+    model = training.build_model(demo.checkpoint, processor, seed, fresh_head=True)
     if way == "masking":
         model.config.mask_time_prob = MASKED
         # The mask's own vector, as the library starts it: the demo checkpoint was made without masking and has none.
         model.wav2vec2.masked_spec_embed = torch.nn.Parameter(torch.empty(model.config.hidden_size).uniform_())
-    recipe = replace(demo.recipe, speed_perturbation=SPEED if way == "speed" else 0.0)
+    recipe = training.recipe_for(demo, splits["train"], processor, fresh_head=True)
+    recipe = replace(recipe, speed_perturbation=SPEED if way == "speed" else 0.0)
     with tempfile.TemporaryDirectory() as folder:
         args = training.training_arguments(folder, recipe, seed=seed, max_steps=max_steps)
         trainer = training.build_trainer(model, processor, splits["train"], splits["validation"], recipe, args)

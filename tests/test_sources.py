@@ -66,10 +66,10 @@ def test_the_demo_names_the_locales_it_has():
 
 
 @pytest.mark.parametrize("form", [str, Path])
-def test_a_folder_becomes_a_source_with_the_demo_checkpoint(tmp_path, form):
+def test_a_folder_becomes_a_source_that_starts_from_the_demos_recogniser(tmp_path, form):
     mine = source(form(tmp_path))
     assert (mine.name, mine.dataset, mine.locale, mine.dataset_revision) == (str(tmp_path), str(tmp_path), None, None)
-    assert mine.checkpoint == source("demo").checkpoint
+    assert mine.checkpoint == mine.fine_tuned == source("demo").fine_tuned
     assert mine.recipe is None, "it follows from the checkpoint and the hours of sound"
 
 

@@ -53,7 +53,7 @@ def write_training(path: Path) -> None:
         view="view = widgets.training_view()\nview",
         fine_tune="""\
 few = splits["train"].select(range(16)), splits["validation"].select(range(4))
-result = training.fine_tune(demo, *few, processor, "trained", num_train_epochs=2, callbacks=[view])""",
+result = training.fine_tune(demo, *few, processor, "trained", fresh_head=True, num_train_epochs=2, callbacks=[view])""",
     )
 
 
