@@ -106,15 +106,20 @@ def folder_rows(tables: Iterable[Path], folder: str, missing_files: bool = False
                 raise AsrError(f"{where}: there is no file {str(path)!r}.")
             folders = [*table.parent.relative_to(folder).parts, *name.parent.parts]
             split = next((names[part] for part in folders if part in names), "train")
-            yield split, {"audio": str(path.absolute()), **line}
+            yield split, {**line, "audio": str(path.absolute())}
 
 
 def _leaves(name: Path, path: Path, folder: str) -> bool:
     """Whether a metadata.csv's file_name leads out of its folder, by what it says or by what a link in it does."""
     if name.is_absolute() or PureWindowsPath(name).anchor or ".." in PureWindowsPath(name).parts:
         return True
+    return leads_out(path, folder)
+
+
+def leads_out(path: str | Path, folder: str) -> bool:
+    """Whether the file that a path stands for, its links followed, lies outside a folder."""
     try:
-        return not path.resolve().is_relative_to(Path(folder).resolve())
+        return not Path(path).resolve().is_relative_to(Path(folder).resolve())
     except (OSError, RuntimeError, ValueError):  # links in a circle, a name too long, a NUL in it
         return True
 
@@ -125,6 +130,8 @@ def _read_table(table: Path) -> Iterator[tuple[int, dict[str, str]]]:
         lines = csv.DictReader(file, restval="")
         try:
             _check_columns(str(table), lines.fieldnames or (), sound="file_name")
+            if "audio" in lines.fieldnames:
+                raise AsrError(f"{str(table)!r} has a column 'audio', the name of the sound itself: rename it.")
             for line in lines:
                 if None in line:
                     raise AsrError(

@@ -123,6 +123,17 @@ def test_no_file_name_leads_out_of_the_folder(tmp_path, name, load):
         load(source(folder))
 
 
+@pytest.mark.parametrize("load", [loading.load_splits, loading.published_splits, loading.load_rows])
+def test_no_column_takes_the_place_of_the_checked_path(tmp_path, load):
+    soundfile.write(tmp_path / "outside.wav", np.zeros(800), 8_000)
+    folder = tmp_path / "data"
+    folder.mkdir()
+    soundfile.write(folder / "clip.wav", np.zeros(800), 8_000)
+    (folder / "metadata.csv").write_text(f"file_name,audio,transcription\nclip.wav,{tmp_path / 'outside.wav'},yes\n")
+    with pytest.raises(AsrError, match=r"metadata\.csv' has a column 'audio', .*: rename it"):
+        load(source(folder))
+
+
 def test_no_metadata_is_read_from_outside_the_folder(tmp_path):
     (tmp_path / "secret.csv").write_text("file_name,transcription\nclip.wav,secret\n")
     (tmp_path / "data").mkdir()
