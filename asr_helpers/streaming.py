@@ -15,7 +15,7 @@ import numpy as np
 
 from . import AsrError
 from .collation import DurationBatches
-from .loading import folder_rows
+from .loading import folder_rows, leads_out
 from .preprocessing import prepare_dataset
 from .sources import Source
 
@@ -35,21 +35,14 @@ def stream_splits(source: Source) -> tuple["IterableDataset", "Dataset"]:
     Raises:
         AsrError: there are no validation rows or no train rows of their own, or they cannot be read.
     """
-    from datasets import Audio, Dataset, IterableDataset, load_dataset
+    from datasets import Dataset, IterableDataset
 
-    if source.locale or next(Path(source.dataset).rglob("*.parquet"), None):
-        splits = []
-        for split in ("train", "validation"):
-            try:
-                # Without streaming, all splits would be written to the disk for one.
-                rows = load_dataset(
-                    source.dataset, name=source.locale, revision=source.dataset_revision, split=split, streaming=True
-                ).select_columns(["audio", "transcription"])
-            except (ValueError, OSError) as error:
-                raise _no_rows(source, split, f" ({str(error).splitlines()[0].rstrip('.')})") from error
-            # Without this, touching a row needs torchcodec and FFmpeg.
-            splits.append(rows.cast_column("audio", Audio(decode=False)))
-        return splits[0], Dataset.from_list(list(splits[1]))
+    if source.locale:
+        return _load_stream(source, "train"), Dataset.from_list(list(_load_stream(source, "validation")))
+    if next(Path(source.dataset).rglob("*.parquet"), None):
+        kwargs = {"groups": _parquet_groups(source, "train"), "folder": source.dataset}  # each group is a shard
+        validation = _rows_of_parquet(_parquet_groups(source, "validation"), source.dataset)
+        return IterableDataset.from_generator(_rows_of_parquet, gen_kwargs=kwargs), Dataset.from_list(list(validation))
     tables = sorted(Path(source.dataset).rglob("metadata.csv"))
     validation = list(_rows_of(tables, source.dataset, "validation"))
     if not validation:
@@ -60,6 +53,75 @@ def stream_splits(source: Source) -> tuple["IterableDataset", "Dataset"]:
     # Each metadata.csv is a shard: as many ranks can share a stream without reading one another's lines.
     kwargs = {"tables": tables, "folder": source.dataset, "split": "train"}
     return IterableDataset.from_generator(_rows_of, gen_kwargs=kwargs), Dataset.from_list(validation)
+
+
+def _load_stream(source: Source, split: str) -> "IterableDataset":
+    """A split from the hub, or of the demo."""
+    from datasets import Audio, load_dataset
+
+    try:
+        # Without streaming, all splits would be written to the disk for one.
+        rows = load_dataset(
+            source.dataset, name=source.locale, revision=source.dataset_revision, split=split, streaming=True
+        ).select_columns(["audio", "transcription"])
+    except (ValueError, OSError) as error:
+        raise _no_rows(source, split, f" ({str(error).splitlines()[0].rstrip('.')})") from error
+    # Without this, touching a row needs torchcodec and FFmpeg.
+    return rows.cast_column("audio", Audio(decode=False))
+
+
+def _parquet_groups(source: Source, split: str) -> list[tuple[str, int]]:
+    """Every row group of a split's Parquet files, as a file's path and the group's number in it.
+
+    Which split a file belongs to follows from its name, by the rules of `datasets`. Its `load_dataset` is not asked:
+    the folder's README.md could send it to other folders and to the network.
+    """
+    from datasets.data_files import DataFilesDict, get_data_patterns
+    from pyarrow.parquet import read_metadata
+
+    folder = str(Path(source.dataset).resolve())
+    try:
+        patterns = get_data_patterns(folder)
+        files = DataFilesDict.from_patterns(patterns, base_path=folder, allowed_extensions=[".parquet"]).get(split, [])
+        for file in files:
+            if leads_out(file, folder):
+                raise AsrError(f"{file!r} leads out of {source.dataset!r}: bring the file into the folder.")
+        facts = {file: read_metadata(file) for file in files}
+    except AsrError:
+        raise
+    except (ValueError, OSError) as error:
+        raise _no_rows(source, split, f" ({str(error).splitlines()[0].rstrip('.')})") from error
+    for file, found in facts.items():
+        missing = {"audio", "transcription"} - set(found.schema.to_arrow_schema().names)
+        if missing:
+            raise _no_rows(source, split, f" ({file!r} has no column {', '.join(sorted(missing))})")
+    groups = [(file, group) for file, found in facts.items() for group in range(found.num_row_groups)]
+    if not groups:
+        raise _no_rows(source, split)
+    return groups
+
+
+def _rows_of_parquet(groups: list[tuple[str, int]], folder: str) -> Iterator[dict[str, Any]]:
+    """The rows of row groups. A row whose path leads out of the folder is named and left out."""
+    from pyarrow.parquet import ParquetFile
+
+    for file, group in groups:
+        with ParquetFile(file) as opened:
+            for batch in opened.iter_batches(64, row_groups=[group], columns=["audio", "transcription"]):
+                for row in batch.to_pylist():
+                    row["audio"] = _undecoded(row["audio"])
+                    content, path = row["audio"].values()
+                    if content is None and path and leads_out(path, folder):
+                        left_out(row, AsrError(f"it leads out of {folder!r}: bring the file into the folder."))
+                    else:
+                        yield row
+
+
+def _undecoded(clip: Any) -> dict[str, Any]:
+    """A Parquet row's sound, which is a dict, a path or a file's bytes, as a dataset's row holds it."""
+    if isinstance(clip, dict):
+        return {"bytes": clip.get("bytes"), "path": clip.get("path")}
+    return {"bytes": clip if isinstance(clip, bytes) else None, "path": clip if isinstance(clip, str) else None}
 
 
 def _no_rows(source: Source, split: str, reason: str = "") -> AsrError:

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from dataclasses import replace
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import soundfile
 import tiny
@@ -174,6 +176,54 @@ def test_parquet_files_without_the_columns(parquet, tmp_path):
         Dataset.from_dict({"sound": [1], "text": ["NO"]}).to_parquet(str(file))
     with pytest.raises(AsrError, match=r"has no train rows of its own \(.*transcription"):
         stream_splits(source(str(tmp_path)))
+
+
+def write_parquet(folder, rows):
+    """Rows, their audio a dict, as a Parquet file of each split."""
+    for split in ("train", "validation"):
+        (folder / split).mkdir(parents=True)
+        pq.write_table(pa.Table.from_pylist(rows), folder / split / "0.parquet")
+    return source(str(folder))
+
+
+def test_no_path_in_a_parquet_file_leads_out_of_the_folder(tmp_path, capsys):
+    for name in ("outside.wav", "data/inside.wav"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(tiny.clip(0))
+    (tmp_path / "data" / "link.wav").symlink_to(tmp_path / "outside.wav")
+    outside = [str(tmp_path / "outside.wav"), "../outside.wav", str(tmp_path / "data" / "link.wav"), "/etc/hostname"]
+    inside = [str(tmp_path / "data" / "inside.wav")]
+    rows = [{"audio": {"bytes": None, "path": path}, "transcription": "NO"} for path in outside + inside]
+    rows.append({"audio": {"bytes": tiny.clip(1), "path": "/only/a/name.wav"}, "transcription": "YES"})
+    stream, validation = stream_splits(write_parquet(tmp_path / "data", rows))
+    for part in (stream, validation):
+        assert [row["audio"]["path"] for row in part] == [*inside, "/only/a/name.wav"]
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("left out")]
+    assert [line.split("'")[1] for line in lines] == outside * 2
+    assert all(f"leads out of {str(tmp_path / 'data')!r}: bring the file into the folder" in line for line in lines)
+
+
+def test_no_parquet_file_is_read_from_outside_the_folder(parquet, tmp_path):
+    shutil.copytree(parquet, tmp_path / "data")
+    (tmp_path / "data" / "train" / "more.parquet").symlink_to(parquet / "train" / "0.parquet")
+    with pytest.raises(AsrError, match=r"more\.parquet' leads out of '.*data': bring the file into the folder"):
+        stream_splits(source(str(tmp_path / "data")))
+
+
+@pytest.mark.parametrize("where", ["{outside}", "../outside/*.parquet", "hf://datasets/someone/something/0.parquet"])
+@pytest.mark.parametrize("card", ["README.md", ".huggingface.yaml"])
+def test_no_card_sends_a_stream_out_of_the_folder(parquet, tmp_path, card, where):
+    shutil.copytree(parquet, tmp_path / "data")
+    (tmp_path / "outside").mkdir()
+    elsewhere = tiny.rows(2).remove_columns("transcription").add_column("transcription", ["SECRET", "SECRET"])
+    elsewhere.cast_column("audio", Audio(decode=False)).to_parquet(str(tmp_path / "outside" / "0.parquet"))
+    where = where.format(outside=tmp_path / "outside" / "0.parquet")
+    files = "".join(f"  - split: {split}\n    path: {where}\n" for split in ("train", "validation"))
+    lines = f"configs:\n- config_name: default\n  data_files:\n{files}"
+    (tmp_path / "data" / card).write_text(f"---\n{lines}---\n" if card == "README.md" else lines)
+    stream, validation = stream_splits(source(str(tmp_path / "data")))
+    assert sorted(row["transcription"] for row in stream) == TEXTS
+    assert len(validation) == 2
 
 
 # Training
