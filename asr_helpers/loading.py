@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 SPLITS = ("train", "validation", "test")
 FEWEST = 10  # training rows from which some are held out
 SEED = 0
+# In a row for the audit: its file_name, where that leads out of the folder, and "" where it does not. Such a row has
+# no audio, so that nothing can open it.
+LEADS_OUT = "leads_out"
 
 
 def load_rows(source: Source, split: str = "train") -> "Dataset":
@@ -62,7 +65,7 @@ def _check_columns(name: str, columns: Iterable[str], sound: str = "audio") -> N
         )
 
 
-def _read_folder(folder: str, missing_files: bool = False) -> dict[str, "Dataset"]:
+def _read_folder(folder: str, missing_files: bool = False, outside_files: bool = False) -> dict[str, "Dataset"]:
     """The splits of a folder in the audiofolder form: metadata.csv beside the sounds, or above them.
 
     A folder in a sound's path names its split, as in test/clip.wav; without one it is "train". (The
@@ -70,14 +73,15 @@ def _read_folder(folder: str, missing_files: bool = False) -> dict[str, "Dataset
 
     Args:
         missing_files: keep rows whose file is missing, for the audit to name them.
+        outside_files: keep rows whose file_name leads out of the folder, without their sound, likewise.
     """
     from datasets import Audio, Dataset
 
-    splits: dict[str, list[dict[str, str]]] = {}
+    splits: dict[str, list[dict[str, Any]]] = {}
     tables = sorted(Path(folder).rglob("metadata.csv"))
     if not tables:
         raise AsrError(f"{folder!r} has no metadata.csv: write one with file_name and transcription.")
-    for split, row in folder_rows(tables, folder, missing_files):
+    for split, row in folder_rows(tables, folder, missing_files, outside_files):
         splits.setdefault(split, []).append(row)
     if not splits:
         raise AsrError(f"{str(tables[0])!r} has no rows: write one for each sound.")
@@ -88,8 +92,18 @@ def _read_folder(folder: str, missing_files: bool = False) -> dict[str, "Dataset
     }
 
 
-def folder_rows(tables: Iterable[Path], folder: str, missing_files: bool = False) -> Iterator[tuple[str, dict]]:
-    """The lines of a folder's metadata.csv files, one at a time, each with its split; `audio` is a path."""
+def folder_rows(
+    tables: Iterable[Path], folder: str, missing_files: bool = False, outside_files: bool = False
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The lines of a folder's metadata.csv files, one at a time, each with its split; `audio` is a path.
+
+    Args:
+        tables: the metadata.csv files.
+        folder: what no file may lie outside of.
+        missing_files: give rows whose file is missing, too.
+        outside_files: give rows whose file_name leads out of the folder, too: with None as `audio`. Each row then has
+            the column LEADS_OUT.
+    """
     from datasets.data_files import SPLIT_KEYWORDS
 
     names = {word: str(split) for split, words in SPLIT_KEYWORDS.items() for word in words}
@@ -100,13 +114,17 @@ def folder_rows(tables: Iterable[Path], folder: str, missing_files: bool = False
             name = Path(line.pop("file_name"))
             path = table.parent / name
             where = f"{str(table)!r}, line {number}"
-            if _leaves(name, path, folder):
+            outside = _leaves(name, path, folder)
+            if outside and not outside_files:
                 raise AsrError(f"{where}: {str(name)!r} leads out of {folder!r}: bring the file into the folder.")
-            if not missing_files and not os.path.isfile(path):  # Path.is_file raises for a name too long
+            if not missing_files and not outside and not os.path.isfile(path):  # Path.is_file raises for a long name
                 raise AsrError(f"{where}: there is no file {str(path)!r}.")
+            row = {**line, "audio": None if outside else str(path.absolute())}
+            if outside_files:
+                row[LEADS_OUT] = str(name) if outside else ""
             folders = [*table.parent.relative_to(folder).parts, *name.parent.parts]
             split = next((names[part] for part in folders if part in names), "train")
-            yield split, {**line, "audio": str(path.absolute())}
+            yield split, row
 
 
 def _leaves(name: Path, path: Path, folder: str) -> bool:
@@ -130,8 +148,9 @@ def _read_table(table: Path) -> Iterator[tuple[int, dict[str, str]]]:
         lines = csv.DictReader(file, restval="")
         try:
             _check_columns(str(table), lines.fieldnames or (), sound="file_name")
-            if "audio" in lines.fieldnames:
-                raise AsrError(f"{str(table)!r} has a column 'audio', the name of the sound itself: rename it.")
+            for column in ("audio", LEADS_OUT):
+                if column in lines.fieldnames:
+                    raise AsrError(f"{str(table)!r} has a column {column!r}, a name that is taken: rename it.")
             for line in lines:
                 if None in line:
                     raise AsrError(
@@ -194,12 +213,14 @@ def split_by_voice(rows: "Dataset", held_out: Iterable[str]) -> tuple["Dataset",
 def published_splits(source: Source) -> "DatasetDict":
     """A dataset's own splits, every row in its place, for the audit: nothing is held out, no file is looked for.
 
+    A row whose file_name leads out of the folder has no audio, and that name in the column LEADS_OUT.
+
     Raises:
-        AsrError: a folder's metadata.csv is missing or wrong, or names a file outside the folder.
+        AsrError: a folder's metadata.csv is missing or wrong, or lies outside the folder.
     """
     from datasets import DatasetDict
 
-    return DatasetDict({"train": load_rows(source)} if source.locale else _read_folder(source.dataset, True))
+    return DatasetDict({"train": load_rows(source)} if source.locale else _read_folder(source.dataset, True, True))
 
 
 def load_splits(source: Source, missing_files: bool = False) -> "DatasetDict":

@@ -15,7 +15,7 @@ import numpy as np
 
 from . import AsrError
 from .collation import DurationBatches
-from .loading import folder_rows, leads_out
+from .loading import LEADS_OUT, folder_rows, leads_out
 from .preprocessing import prepare_dataset
 from .sources import Source
 
@@ -112,9 +112,13 @@ def _rows_of_parquet(groups: list[tuple[str, int]], folder: str) -> Iterator[dic
                     row["audio"] = _undecoded(row["audio"])
                     content, path = row["audio"].values()
                     if content is None and path and leads_out(path, folder):
-                        left_out(row, AsrError(f"it leads out of {folder!r}: bring the file into the folder."))
+                        left_out(row, _outside(folder))
                     else:
                         yield row
+
+
+def _outside(folder: str) -> AsrError:
+    return AsrError(f"it leads out of {folder!r}: bring the file into the folder.")
 
 
 def _undecoded(clip: Any) -> dict[str, Any]:
@@ -132,8 +136,12 @@ def _no_rows(source: Source, split: str, reason: str = "") -> AsrError:
 
 
 def _rows_of(tables: list[Path], folder: str, split: str) -> Iterator[dict[str, Any]]:
-    for name, row in folder_rows(tables, folder, missing_files=True):
-        if name == split:
+    for name, row in folder_rows(tables, folder, missing_files=True, outside_files=True):
+        if name != split:
+            continue
+        if row["audio"] is None:
+            left_out({**row, "audio": {"path": row[LEADS_OUT]}}, _outside(folder))
+        else:
             yield {"audio": {"bytes": None, "path": row["audio"]}, "transcription": row["transcription"]}
 
 

@@ -61,8 +61,8 @@ def test_a_row_is_found_for_its_reasons_and_a_clean_one_for_none(case):
 
 
 def test_every_reason_has_its_case():
-    of_splits = {"clip-in-two-splits", "speaker-in-two-splits"}
-    assert set().union(*(reasons for case in CASES for reasons in case.expected)) | of_splits == set(REASONS)
+    of_folders = {"outside-folder", "clip-in-two-splits", "speaker-in-two-splits"}
+    assert set().union(*(reasons for case in CASES for reasons in case.expected)) | of_folders == set(REASONS)
     assert len(CASES) >= 60
 
 
@@ -531,6 +531,34 @@ def test_findings_are_a_table_and_exit_with_1(command, folder):
     ]  # fmt: skip
     assert written["characters"] == {"é": {"rows": 1, "share": 0.25}}
     assert [part["rows"] for part in written["totals"].values()] == [1, 1, 2]
+
+
+@pytest.mark.parametrize("rows", [[], [row(), row(b""), row()]], ids=["alone", "among others"])
+def test_a_file_outside_the_folder_is_listed_unopened_among_the_others(command, folder, tmp_path, monkeypatch, rows):
+    (tmp_path / "outside.wav").write_bytes(sound(voice(), format="WAV"))
+    data = folder(rows)
+    with open(data / "train" / "metadata.csv", "a", encoding="utf-8") as file:
+        file.write("../../outside.wav,yes please\n")
+    opened = []
+    read = Path.read_bytes
+    monkeypatch.setattr(Path, "read_bytes", lambda self: opened.append(self.name) or read(self))
+    status, out, _, written = command("audit", data)
+    assert (status, "outside.wav" in opened) == (1, False)
+    assert [(one["row"], one["reason"]) for one in written["findings"]] == [
+        *((1, "empty-file") for _ in rows[:1]), (len(rows), "outside-folder"),
+    ]  # fmt: skip
+    assert written["findings"][-1] == {
+        "split": "train", "row": len(rows), "file": "../../outside.wav", "reason": "outside-folder",
+        "severity": "error", "action": "set aside",
+        "message": "Its file_name leads out of the folder: bring the file into the folder.",
+    }  # fmt: skip
+    assert ["../../outside.wav", "outside-folder"] in [line.split()[2:4] for line in out.splitlines()]
+    for split in ("validation", "test"):
+        folder([row()], split)
+    for run in (["train", data, "--output-dir", tmp_path / "out"], ["evaluate", data]):
+        status, _, err, _ = command(*run)
+        assert status == 1
+        assert "'../../outside.wav' leads out of" in err
 
 
 def test_one_split_may_be_asked_for(command, folder):

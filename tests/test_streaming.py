@@ -203,6 +203,20 @@ def test_no_path_in_a_parquet_file_leads_out_of_the_folder(tmp_path, capsys):
     assert all(f"leads out of {str(tmp_path / 'data')!r}: bring the file into the folder" in line for line in lines)
 
 
+def test_a_metadata_line_that_leads_out_of_the_folder_is_named_and_left_out(sounds, tmp_path, capsys):
+    shutil.copytree(sounds, tmp_path / "data")
+    (tmp_path / "outside.wav").write_bytes(tiny.clip(0))
+    for name in ("train/A", "validation"):
+        with open(tmp_path / "data" / name / "metadata.csv", "a") as file:
+            file.write(f"{'../' * name.count('/')}../../outside.wav,OUTSIDE\n")
+    stream, validation = stream_splits(source(str(tmp_path / "data")))
+    assert sorted(row["transcription"] for row in stream) == TEXTS
+    assert len(validation) == 2
+    assert [line.split("'")[1] for line in capsys.readouterr().err.splitlines()] == [
+        "../../outside.wav", "../../../outside.wav",
+    ]  # fmt: skip
+
+
 def test_no_parquet_file_is_read_from_outside_the_folder(parquet, tmp_path):
     shutil.copytree(parquet, tmp_path / "data")
     (tmp_path / "data" / "train" / "more.parquet").symlink_to(parquet / "train" / "0.parquet")

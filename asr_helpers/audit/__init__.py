@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import AsrError, audio
-from ..loading import voice_of
+from ..loading import LEADS_OUT, voice_of
 from ..preprocessing import vocabulary
 from .clip import examine_clip
 from .reasons import MENDED, NORMALISED_AWAY, REASONS, Action, Model, Row, Severity
@@ -253,31 +253,34 @@ def _audit(rows: list[Row], normalises: bool) -> Audit:
     )
 
 
-def _examine(rows: list[tuple[Any, Any, str]], model: Model) -> list[Row]:
-    """Looks at rows given as (audio, transcription, file)."""
+def _examine(rows: list[tuple[Any, Any, str, bool]], model: Model) -> list[Row]:
+    """Looks at rows given as (audio, transcription, file, whether it leads out of its folder)."""
     examined = []
-    for clip, text, file in rows:
+    for clip, text, file, outside in rows:
         row = Row(file)
         examine_text(row, text, model)
-        examine_clip(row, clip, model)
+        if outside:
+            row.problems["outside-folder"] = "Its file_name leads out of the folder: bring the file into the folder."
+        else:
+            examine_clip(row, clip, model)
         examined.append(row)
     return examined
 
 
-def _chunks(rows: Any) -> Iterator[list[tuple[Any, Any, str]]]:
+def _chunks(rows: Any) -> Iterator[list[tuple[Any, Any, str, bool]]]:
     for start in range(0, len(rows), CHUNK):
         if isinstance(rows, Sequence):
             part = rows[start : start + CHUNK]
         else:  # a dataset's slice is a dict of columns
             columns = rows[start : start + CHUNK]
             part = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
-        yield [(row.get("audio"), row.get("transcription"), _file(row)) for row in part]
+        yield [(row.get("audio"), row.get("transcription"), _file(row), bool(row.get(LEADS_OUT))) for row in part]
 
 
 def _file(row: Mapping[str, Any]) -> str:
     clip = row.get("audio")
     path = clip.get("path") if isinstance(clip, dict) else clip if isinstance(clip, (str, os.PathLike)) else None
-    return str(path or row.get("path") or "")
+    return str(row.get(LEADS_OUT) or path or row.get("path") or "")
 
 
 def _work(chunks: Iterable[tuple[str, list]], model: Model, processes: int) -> Iterator[tuple[str, list[Row]]]:
