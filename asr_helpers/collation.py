@@ -112,13 +112,15 @@ def change_speed(
     import soxr
     import torch
 
-    values = torch.from_numpy(soxr.resample(batch["input_values"].T.numpy(), speed, 1.0)).T  # (B, T / speed)
+    waveforms = batch["input_values"]
+    values = torch.from_numpy(soxr.resample(waveforms.cpu().T.numpy(), speed, 1.0)).T  # (B, T / speed)
     if pad_to_multiple_of:
         values = torch.nn.functional.pad(values, (0, -values.shape[1] % pad_to_multiple_of))
-    changed = {**batch, "input_values": values.contiguous()}
+    changed = {**batch, "input_values": values.contiguous().to(waveforms.device)}
     if "attention_mask" in batch:
         lengths = batch["attention_mask"].sum(dim=1, keepdim=True).div(speed).round()  # (B, 1)
-        changed["attention_mask"] = (torch.arange(values.shape[1]) < lengths).to(batch["attention_mask"].dtype)
+        places = torch.arange(values.shape[1], device=lengths.device)
+        changed["attention_mask"] = (places < lengths).to(batch["attention_mask"].dtype)
     return changed
 
 

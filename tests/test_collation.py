@@ -427,3 +427,31 @@ def test_the_attention_mask_goes_with_the_speed():
     assert mask.dtype == torch.int32
     assert mask.shape == (2, 96)
     assert mask.sum(dim=1).tolist() == [80, 40]
+
+
+def test_a_batch_on_another_device_stays_there(monkeypatch):
+    """Without a GPU: torch's "meta" device stands for it, whose tensors have no numbers to copy to this memory."""
+    to_cpu = torch.Tensor.cpu
+    monkeypatch.setattr(
+        torch.Tensor, "cpu", lambda self: torch.zeros(self.shape, dtype=self.dtype) if self.is_meta else to_cpu(self)
+    )
+    batch = {
+        "input_values": torch.zeros(2, 100, device="meta"),
+        "attention_mask": torch.ones(2, 100, dtype=torch.int32, device="meta"),
+        "labels": torch.zeros(2, 1, dtype=torch.int64, device="meta"),
+    }
+    changed = change_speed(batch, 1.25, 32)
+    assert {name: (values.device.type, *values.shape) for name, values in changed.items()} == {
+        "input_values": ("meta", 2, 96), "attention_mask": ("meta", 2, 96), "labels": ("meta", 2, 1),
+    }  # fmt: skip
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+def test_a_batch_on_a_gpu_is_that_of_a_cpu():
+    values = torch.randn(2, 16_000, generator=torch.Generator().manual_seed(0))
+    batch = {"input_values": values, "attention_mask": torch.ones(2, 16_000, dtype=torch.int32)}
+    here = change_speed(batch, 0.9, 320)
+    there = change_speed({name: part.cuda() for name, part in batch.items()}, 0.9, 320)
+    for name, part in there.items():
+        assert part.is_cuda
+        assert torch.equal(part.cpu(), here[name])
