@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import AsrError
-from .collation import DurationBatches
+from .collation import DurationBatches, padded_lengths
 from .loading import LEADS_OUT, folder_rows, leads_out
 from .preprocessing import prepare_dataset
 from .sources import Source
@@ -161,6 +161,7 @@ class StreamedBatches:
         check: returns a row's length, s, or raises AsrError.
         budget: sound in a batch, s, padding included; None for as much as `batch_size` clips have on average.
         batch_size: see `budget`.
+        slowest, pad_to_multiple_of: as in `DurationBatches`, the latter in s.
         seed, rank, world_size: as in `DurationBatches`.
 
     Raises:
@@ -175,11 +176,14 @@ class StreamedBatches:
         *,
         budget: float | None = None,
         batch_size: int = 8,
+        slowest: float = 1.0,
+        pad_to_multiple_of: float | None = None,
         seed: int = 0,
         rank: int = 0,
         world_size: int = 1,
     ):
         self.rows, self.steps, self.check, self.budget, self.batch_size = rows, steps, check, budget, batch_size
+        self.slowest, self.pad_to_multiple_of = slowest, pad_to_multiple_of
         self.seed, self.rank, self.world_size = seed, rank, world_size
         self.go_on({"given": 0, "epoch": 0, "buffer": 0, "batch": 0, "state": None})
 
@@ -232,9 +236,10 @@ class StreamedBatches:
                 left_out(row, error)
         if not kept:
             return []
-        budget = self.budget or self.batch_size * float(np.mean(seconds))
+        padding = {"slowest": self.slowest, "pad_to_multiple_of": self.pad_to_multiple_of}
+        budget = self.budget or self.batch_size * float(np.mean(padded_lengths(seconds, **padding)))
         seed = int(np.random.default_rng((self.seed, epoch, buffer)).integers(2**32))
-        return [[kept[clip] for clip in batch] for batch in DurationBatches(seconds, budget, seed=seed)]
+        return [[kept[clip] for clip in batch] for batch in DurationBatches(seconds, budget, seed=seed, **padding)]
 
 
 def left_out(row: dict[str, Any], error: AsrError) -> None:

@@ -18,6 +18,7 @@ from asr_helpers.collation import (
     RandomBatches,
     change_speed,
     duration_batches,
+    padded_lengths,
     padding_share,
     random_batches,
     sorted_batches,
@@ -245,6 +246,32 @@ def test_no_epochs_batch_is_above_the_budget(world_size):
     for epoch in range(5):
         for rank in ranks_batches(lengths, 30.0, world_size, epoch, jitter=0.05):
             assert max(len(batch) * max(lengths[batch]) for batch in rank) <= 30
+
+
+SLOWEST, MULTIPLE = 0.9, 10_240  # what a training may slow a batch down to, and pads it to afterwards, in samples
+
+
+@pytest.mark.parametrize("seconds", [(0.7, 0.7), (2.0, 2.0), (0.3, 9.0)])
+def test_no_batch_is_above_the_budget_once_it_is_slowed_down_and_padded_again(seconds):
+    lengths = np.random.default_rng(0).uniform(*seconds, 400).round(3)
+    plan = {"slowest": SLOWEST, "pad_to_multiple_of": MULTIPLE / 16_000}
+    sizes = []
+    for batch in DurationBatches(lengths, 60.0, **plan):
+        values = torch.zeros(len(batch), round(lengths[batch].max() * 16_000))
+        for speed in (2 - SLOWEST, 1.0, SLOWEST):
+            played = change_speed({"input_values": values}, speed, MULTIPLE)["input_values"]
+            assert played.numel() / 16_000 <= 60
+        sizes.append(played.numel() / 16_000)
+    assert len(sizes) == len(DurationBatches(lengths, 60.0, **plan))
+    assert np.median(sizes) > 50, "few are far below"
+
+
+def test_lengths_in_a_batch_by_hand():
+    assert padded_lengths([0.7, 2.0, 0.0], 0.5).tolist() == [1.4, 4.0, 0.0]
+    assert padded_lengths([700, 2_000, 640], 1.0, 640).tolist() == [1_280, 2_560, 640]
+    # Clips of 0.7 s, at most 0.778 s when slowed down, are padded to 1.28 s: 60 s hold 46 of them.
+    batches = DurationBatches([0.7] * 138, 60, jitter=0, slowest=0.9, pad_to_multiple_of=0.64)
+    assert [len(batch) for batch in batches] == [46, 46, 46]
 
 
 def test_ranks_have_batches_of_one_size_side_by_side_but_for_the_last_group():

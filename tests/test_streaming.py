@@ -91,6 +91,13 @@ def test_batches_hold_clips_of_like_length_and_on_average_as_much_sound_as_so_ma
         assert lengths[-1] - lengths[0] < 0.2
 
 
+def test_batches_that_are_slowed_down_and_padded_again_stay_in_the_budget():
+    stream = tiny.rows(40, 0.7).to_iterable_dataset()
+    plan = {"slowest": 0.9, "pad_to_multiple_of": 0.64}  # 0.7 s become 0.778, and then 1.28
+    assert {len(batch) for batch in StreamedBatches(stream, 20, seconds, budget=10, **plan)} == {7, 6}
+    assert {len(batch) for batch in StreamedBatches(stream, 20, seconds, batch_size=4, **plan)} == {4}
+
+
 def test_memory_is_flat():
     """Rows of 30 kB, made as they are asked for: twenty times as many need no more. In a process of its own."""
     code = """
