@@ -11,6 +11,7 @@ import time
 import unicodedata
 import warnings
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from pathlib import Path
 
 import catalogue
@@ -23,8 +24,19 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from asr_helpers import AsrError, __main__, audio, evaluation, loading
-from asr_helpers.audit import REASONS, Audit, Finding, apply, audit, audit_clip, audit_splits
+from asr_helpers.audit import (
+    REASONS,
+    Audit,
+    Finding,
+    _compare,
+    _compare_splits,
+    apply,
+    audit,
+    audit_clip,
+    audit_splits,
+)
 from asr_helpers.audit.clip import MASKED_SPAN, num_frames
+from asr_helpers.audit.reasons import Row
 from asr_helpers.audit.text import repair_text
 from asr_helpers.inference import load_recogniser
 from asr_helpers.sources import source
@@ -191,6 +203,53 @@ def test_a_clip_on_both_sides_is_set_aside_where_it_would_teach():
         "train": [set(), {"clip-in-two-splits"}], "validation": [set()], "test": [set(), set()],
     }  # fmt: skip
     assert "row 0 of test" in found["train"].findings[0].message
+
+
+def test_a_measuring_clip_that_is_set_aside_itself_evicts_no_twin():
+    """It will measure nothing: what is left to teach of it stays."""
+    shared = sound(voice())
+    splits = {"train": [row(shared, "yes please"), row()], "test": [row(shared, ""), row()]}
+    found = audit_splits(splits, processor())
+    assert {name: reasons(part) for name, part in found.items()} == {
+        "train": [set(), set()], "test": [{"transcript-empty"}, set()],
+    }  # fmt: skip
+    # With the same sound in validation too, that is what measures, and train gives way to it.
+    splits = {"train": [row(shared, "yes please")], "validation": [row(shared, "yes please")], "test": splits["test"]}
+    found = audit_splits(splits, processor())
+    assert {name: reasons(part) for name, part in found.items()} == {
+        "train": [{"clip-in-two-splits"}], "validation": [set()], "test": [{"transcript-empty"}, set()],
+    }  # fmt: skip
+
+
+def test_of_several_copies_each_names_the_first_with_another_transcript():
+    shared = sound(voice())
+    found = audit([row(shared, said) for said in ("yes please", "Yes, please", "not at all", "my card")], processor())
+    named = {one.row: one.message.split(" is ")[0] for one in found.findings if one.reason == "conflicting-transcripts"}
+    assert named == {0: "Row 2", 1: "Row 2", 2: "Row 0", 3: "Row 0"}
+
+
+def compared(make: Callable[[int], Row], count: int, speakers: Callable[[int], str] = lambda number: "") -> float:
+    """Seconds of comparing so many train and as many test rows, without looking at any."""
+    parts = {name: [make(number) for number in range(count)] for name in ("train", "test")}
+    who = {name: [speakers(number) for number in range(count)] for name in parts}
+    started = time.process_time()
+    for part in parts.values():
+        _compare(part)
+    _compare_splits(parts, who)
+    return time.process_time() - started
+
+
+def test_the_time_to_compare_rows_grows_with_their_number_alone():
+    """Not with its square where they are alike, or where each has a speaker of its own."""
+
+    def different(number):
+        return Row("a.wav", "yes please", seconds=1.0, sampling_rate=8_000, digest=str(number))
+
+    def alike(number):
+        return Row("a.wav", "yes please", seconds=1.0, sampling_rate=8_000, digest="same")
+
+    assert compared(alike, 4_000) < 5 * compared(different, 4_000)
+    assert compared(different, 20_000, speakers=str) < 5 * compared(different, 20_000)
 
 
 @pytest.mark.parametrize("column", ["speaker", "speaker_id", "client_id"])

@@ -127,13 +127,16 @@ def _compare(rows: list[Row]) -> None:
     for same in clips.values():
         for number in same[1:]:
             _set(rows[number], "duplicate-audio", f"Row {same[0]} is the same sound.")
-        for number in same:
-            other = next((one for one in same if rows[one].words != rows[number].words), None)
-            if other is not None:
-                _set(
-                    rows[number], "conflicting-transcripts",
-                    f"Row {other} is the same sound with another transcript: one of the two is wrong.",
-                )  # fmt: skip
+        said = [rows[number].words for number in same]
+        other = next((number for number, words in zip(same, said, strict=True) if words != said[0]), None)
+        if other is None:
+            continue
+        for number, words in zip(same, said, strict=True):
+            _set(
+                rows[number], "conflicting-transcripts",
+                f"Row {other if words == said[0] else same[0]} is the same sound with another transcript: one of the "
+                "two is wrong.",
+            )  # fmt: skip
     _compare_speech_rates(rows)
     unspaced = [row for row in rows if row.unspaced]
     if len(unspaced) > len(rows) / 2:
@@ -357,21 +360,23 @@ def _compare_splits(splits: dict[str, list[Row]], speakers: dict[str, list[str]]
     seen: dict[str, tuple[str, int]] = {}
     for name in [*order, *(name for name in splits if name not in order)]:
         for number, row in enumerate(splits[name]):
-            where = seen.setdefault(row.digest, (name, number)) if row.digest else (name, number)
+            where = seen.get(row.digest, (name, number))
+            if row.digest and not row.lost:  # what is set aside measures nothing
+                seen.setdefault(row.digest, where)
             if where[0] != name:
                 _set(
                     row, "clip-in-two-splits",
                     f"It is row {where[1]} of {where[0]} too, where it is to measure: it must not teach.",
                 )  # fmt: skip
+    first = {speaker: number for number, speaker in reversed(list(enumerate(speakers.get("test", []))))}
     for name in splits:
         if name == "test" or "test" not in splits:
             continue
         known = set(speakers[name]) - {""}
         counts = Counter(one for one in speakers["test"] if one in known)
         for speaker, count in counts.items():
-            first = speakers["test"].index(speaker)
             _set(
-                splits["test"][first], "speaker-in-two-splits",
+                splits["test"][first[speaker]], "speaker-in-two-splits",
                 f"The speaker {speaker!r} of {count} test rows also speaks in {name}: the measure will flatter.",
             )  # fmt: skip
 
