@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 import tiny
 from catalogue import CASES, processor, row, sound, text, voice
-from datasets import Dataset
+from datasets import Dataset, load_from_disk
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -296,6 +296,20 @@ def test_rows_are_set_aside_and_texts_mended_in_a_dataset_as_in_a_list():
         (gone,) = aside
         assert (gone["row"], gone["file"], gone["transcription"]) == (1, "a.wav", "lost\x1b[2J")
         assert [one["reason"] for one in gone["findings"]] == ["empty-file"]
+
+
+def test_a_mended_text_writes_no_other_rows_sound(tmp_path):
+    clips = [row(None, ("pay\u200b me " if number in (5, 11) else "pay me ") + text()) for number in range(20)]
+    Dataset.from_list(clips).save_to_disk(str(tmp_path))
+    rows = load_from_disk(str(tmp_path)).select([*range(19, -1, -1)])  # in an order of its own, as a split is
+    found = audit(rows, processor())
+    before = sum(path.stat().st_size for path in tmp_path.rglob("*") if path.is_file())
+    kept, _ = apply(rows, found)
+    written = sum(path.stat().st_size for path in tmp_path.rglob("*") if path.is_file()) - before
+    assert written < 3 * len(clips[5]["audio"]["bytes"]) < before / 5
+    assert kept["transcription"][:] == [one["transcription"].replace("\u200b", "") for one in reversed(clips)]
+    assert [one["bytes"] for one in kept["audio"]] == [one["audio"]["bytes"] for one in reversed(clips)]
+    assert kept.features == rows.features
 
 
 def test_a_text_is_altered_only_where_a_finding_says_so():

@@ -412,11 +412,26 @@ def apply(rows: "Dataset | list[dict]", audit: Audit) -> tuple["Dataset | list[d
         for number, found in sorted(gone.items())
     ]  # fmt: skip
     stay = [number for number in range(len(rows)) if number not in gone]
-    mended = {one.row: repair_text(texts[one.row]) for one in audit.findings if one.reason in MENDED}
-    new = [mended.get(number, texts[number]) for number in stay]
+    mended = {
+        one.row: repair_text(texts[one.row]) for one in audit.findings if one.reason in MENDED and one.row not in gone
+    }
     if isinstance(rows, list):
-        return [{**rows[number], "transcription": said} for number, said in zip(stay, new, strict=True)], aside
-    kept = rows.select(stay) if gone else rows
-    if mended.keys() - gone.keys():
-        kept = kept.map(lambda row, number: {"transcription": new[number]}, with_indices=True)
-    return kept, aside
+        said = [mended.get(number, texts[number]) for number in stay]
+        return [{**rows[number], "transcription": text} for number, text in zip(stay, said, strict=True)], aside
+    if mended:
+        return _with_texts(rows, mended).select(stay), aside
+    return rows.select(stay) if gone else rows, aside
+
+
+def _with_texts(rows: "Dataset", texts: dict[int, str]) -> "Dataset":
+    """Rows of which some have another transcript. The sound of these alone is written to the cache."""
+    from datasets import concatenate_datasets
+
+    numbers = list(texts)
+    changed = rows.select(numbers).map(
+        lambda row, place: {"transcription": texts[numbers[place]]}, with_indices=True, features=rows.features
+    )
+    order = list(range(len(rows)))
+    for place, number in enumerate(numbers):
+        order[number] = len(rows) + place
+    return concatenate_datasets([rows, changed]).select(order)
