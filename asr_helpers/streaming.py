@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import AsrError
+from . import AsrError, audio
 from .collation import DurationBatches, padded_lengths
 from .loading import LEADS_OUT, folder_rows, leads_out
 from .preprocessing import prepare_dataset
@@ -150,7 +150,8 @@ class StreamedBatches:
 
     It passes over the stream again and again until it has given `steps` batches, so that every rank has as many.
     Each rank reads its own rows (`datasets.distributed.split_dataset_by_node`) and keeps no others in memory; in each
-    pass, every row is read by one rank, once. Rows that `check` refuses are named on standard error and left out.
+    pass, every row is read by one rank, once. Rows that `check` refuses are named on standard error and left out; so
+    are batches of which no sound can be decoded.
 
     Each row says in `position` where the stream stands once its batch is trained on: `go_on` starts from there with
     the very batches that would have come. Of what was read before, only the lines of the shard in hand are read again.
@@ -213,15 +214,16 @@ class StreamedBatches:
                 state, first, skip = start["state"], start["buffer"], start["batch"]
             if state:
                 rows.load_state_dict(state)
-            stream, some = iter(rows), bool(state)
+            stream, some = iter(rows), bool(state or skip)
             for buffer in count(first):
                 read = list(islice(stream, BUFFER))
                 if not read:
                     break
                 planned = self._plan(read, epoch, buffer)
-                some = some or bool(planned)
                 for batch in range(skip, len(planned)):
-                    yield planned[batch], {"epoch": epoch, "buffer": buffer, "batch": batch + 1, "state": state}
+                    if kept := _with_a_sound(planned[batch]):
+                        some = True
+                        yield kept, {"epoch": epoch, "buffer": buffer, "batch": batch + 1, "state": state}
                 state, skip = rows.state_dict(), 0
             if not some:
                 raise AsrError(f"The stream holds no row for rank {self.rank} that can be trained on: see above.")
@@ -242,6 +244,22 @@ class StreamedBatches:
         return [[kept[clip] for clip in batch] for batch in DurationBatches(seconds, budget, seed=seed, **padding)]
 
 
+def _with_a_sound(batch: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """A batch whose last row can be decoded: rows behind it, where a header is well and the samples are not, are left
+    out. They are from long to short, so that what is decoded twice, here and by `PreparedRows`, is the shortest.
+
+    Without this, a batch could come to nothing once it is given, and the ranks would no longer train side by side.
+    """
+    while batch:
+        try:
+            audio.load(batch[-1]["audio"], 16_000)  # at any rate: whether it can be loaded is what is asked
+            break
+        except AsrError as error:
+            left_out(batch[-1], error)
+            batch = batch[:-1]
+    return batch
+
+
 def left_out(row: dict[str, Any], error: AsrError) -> None:
     """Says on standard error that a row is not trained on, and why."""
     print(f"left out {row_name(row)!r}: {error}", file=sys.stderr, flush=True)
@@ -249,7 +267,7 @@ def left_out(row: dict[str, Any], error: AsrError) -> None:
 
 def row_name(row: dict[str, Any]) -> str:
     """What a streamed row is known by: its sound's path, or its text where it has none."""
-    return row["audio"].get("path") or row["transcription"]
+    return (row["audio"] or {}).get("path") or row["transcription"]
 
 
 class PreparedRows:

@@ -102,12 +102,16 @@ def test_memory_is_flat():
     """Rows of 30 kB, made as they are asked for: twenty times as many need no more. In a process of its own."""
     code = """
 import resource, sys
+import tiny
 from datasets import IterableDataset
 from asr_helpers import streaming
 
+clip = tiny.clip(0, 0.1)
+
 def rows(count):
     for number in range(count):
-        yield {"audio": {"bytes": number.to_bytes(8, "big") * 4_000, "path": f"{number}.wav"}, "transcription": "A"}
+        content = clip + number.to_bytes(8, "big") * 4_000
+        yield {"audio": {"bytes": content, "path": f"{number}.wav"}, "transcription": "A"}
 
 streaming.BUFFER = 64
 for count in (1_000, 20_000):
@@ -141,13 +145,18 @@ def test_rows_that_would_harm_are_named_and_left_out(tmp_path, capsys):
         assert reason in line
 
 
-def test_a_sound_that_breaks_off_is_left_out_of_its_batch(capsys):
-    waveform, rate = audio.decode(tiny.clip(0, 4.0))
+def flac(seconds: float, share: float = 1.0, rate: int = 8_000) -> bytes:
+    """So much of a FLAC file: its header is well, its samples break off."""
+    waveform, _ = audio.decode(tiny.clip(0, seconds))
     file = io.BytesIO()
     soundfile.write(file, waveform, rate, format="FLAC")
+    return file.getvalue()[: int(share * len(file.getvalue()))]
+
+
+def test_a_sound_that_breaks_off_is_left_out_of_its_batch(capsys):
     whole, cut = (
-        {"audio": {"bytes": content, "path": path}, "transcription": "NO", "position": {}}
-        for content, path in ((file.getvalue(), "whole.flac"), (file.getvalue()[:9_000], "cut.flac"))
+        {"audio": {"bytes": flac(4.0, share), "path": path}, "transcription": "NO", "position": {}}
+        for share, path in ((1.0, "whole.flac"), (0.2, "cut.flac"))
     )
     assert seconds(cut) == 4, "its header is well"
     prepared = streaming.PreparedRows(tiny.processor())
@@ -156,6 +165,41 @@ def test_a_sound_that_breaks_off_is_left_out_of_its_batch(capsys):
     assert capsys.readouterr().err.startswith("left out 'cut.flac': ")
     with pytest.raises(AsrError, match=r"No sound of a batch can be read, 'cut\.flac' among them"):
         prepared.__getitems__([cut])
+
+
+def broken_stream(*whole: float) -> IterableDataset:
+    """Clips that are whole, of these lengths; one and a pair that break off, longer than any; one of 100 Hz."""
+    clips = [flac(length) for length in whole]
+    clips += [flac(4.0, 0.2), flac(2.0, 0.2), flac(2.0, 0.2), flac(0.3, rate=100)]
+    rows = [{"audio": {"bytes": clip, "path": f"{n}.flac"}, "transcription": "NO"} for n, clip in enumerate(clips)]
+    return IterableDataset.from_generator(lambda: iter(rows))
+
+
+def test_a_batch_in_which_every_sound_breaks_off_is_passed_over(capsys):
+    batches = StreamedBatches(broken_stream(0.5, 0.6, 1.9), 6, seconds, budget=4.0)
+    prepared = streaming.PreparedRows(tiny.processor())
+    given = list(batches)
+    rows = [[item["row"] for item in prepared.__getitems__(batch)] for batch in given]
+    assert len(rows) == 6
+    assert {name for batch in rows for name in batch} == {"0.flac", "1.flac", "2.flac"}
+    named = {line.split("'")[1] for line in capsys.readouterr().err.splitlines()}
+    assert named == {"3.flac", "4.flac", "5.flac", "6.flac"}
+    for number in range(1, 6):  # and it is passed over again where a training goes on
+        resumed = StreamedBatches(broken_stream(0.5, 0.6, 1.9), 6, seconds, budget=4.0)
+        resumed.go_on(given[number - 1][0]["position"])
+        assert texts(list(resumed)[number:]) == texts(given[number:])
+
+
+def test_a_stream_in_which_every_sound_breaks_off_ends():
+    with pytest.raises(AsrError, match="The stream holds no row for rank 0 that can be trained on"):
+        list(StreamedBatches(broken_stream(), 1, seconds, budget=4.0))
+
+
+def test_a_row_without_audio_is_named_by_its_text(capsys):
+    rows = [{"audio": None, "transcription": "SILENCE"}, {"audio": {"bytes": flac(0.5)}, "transcription": "NO"}]
+    stream = IterableDataset.from_generator(lambda: iter(rows))
+    assert texts(StreamedBatches(stream, 1, seconds)) == [["NO"]]
+    assert capsys.readouterr().err.startswith("left out 'SILENCE': ")
 
 
 def test_a_stream_without_a_row_to_train_on_ends(tmp_path):
@@ -276,6 +320,17 @@ def test_a_streamed_training_goes_on_to_the_same_weights(tune, tmp_path, monkeyp
         tune(tmp_path / "4", resume=True)
     card = (tmp_path / "4" / "README.md").read_text()
     assert "on a stream of clips of" in card
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_training_outlives_clips_that_break_off(tmp_path, workers):
+    checkpoint = tiny.write_checkpoint(tmp_path / "checkpoint")
+    recipe = replace(tiny.RECIPE, seconds_per_batch=1.0)
+    result = training.fine_tune(
+        replace(source("demo"), checkpoint=str(checkpoint), recipe=recipe), broken_stream(0.5, 0.6, 0.7), tiny.rows(2),
+        tiny.processor(), tmp_path / "out", max_steps=7, bf16=False, dataloader_num_workers=workers, **tiny.EACH_STEP,
+    )  # fmt: skip
+    assert len(tiny.losses(result)) == 7
 
 
 def test_a_stream_needs_an_end(tune, tmp_path):
