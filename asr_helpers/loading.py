@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import islice
 from pathlib import Path, PureWindowsPath
 from typing import TYPE_CHECKING, Any
 
@@ -81,7 +82,7 @@ def _read_folder(folder: str, missing_files: bool = False, outside_files: bool =
     tables = sorted(Path(folder).rglob("metadata.csv"))
     if not tables:
         raise AsrError(f"{folder!r} has no metadata.csv: write one with file_name and transcription.")
-    for split, row in folder_rows(tables, folder, missing_files, outside_files):
+    for split, row in folder_rows(map(TablePart, tables), folder, missing_files, outside_files):
         splits.setdefault(split, []).append(row)
     if not splits:
         raise AsrError(f"{str(tables[0])!r} has no rows: write one for each sound.")
@@ -92,13 +93,43 @@ def _read_folder(folder: str, missing_files: bool = False, outside_files: bool =
     }
 
 
+@dataclass(frozen=True)
+class TablePart:
+    """Lines of a metadata.csv: all of them, or so many from one place on.
+
+    Attributes:
+        table: the file.
+        offset: where in the file they begin, as its `tell` says it; 0 for the first one.
+        line: the number of the line before them.
+        rows: how many; None for all.
+    """
+
+    table: Path
+    offset: int = 0
+    line: int = 0
+    rows: int | None = None
+
+
+def table_parts(table: Path, rows: int) -> list[TablePart]:
+    """A metadata.csv in parts of so many rows, so that they can be read in any order."""
+    parts, count = [], 0
+    offset = line = 0
+    for count, (number, _, end) in enumerate(_read_table(TablePart(table)), 1):
+        if count % rows == 0:
+            parts.append(TablePart(table, offset, line, rows))
+            offset, line = end, number
+    if count % rows:
+        parts.append(TablePart(table, offset, line, rows))
+    return parts
+
+
 def folder_rows(
-    tables: Iterable[Path], folder: str, missing_files: bool = False, outside_files: bool = False
+    parts: Iterable[TablePart], folder: str, missing_files: bool = False, outside_files: bool = False
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """The lines of a folder's metadata.csv files, one at a time, each with its split; `audio` is a path.
 
     Args:
-        tables: the metadata.csv files.
+        parts: of the metadata.csv files.
         folder: what no file may lie outside of.
         missing_files: give rows whose file is missing, too.
         outside_files: give rows whose file_name leads out of the folder, too: with None as `audio`. Each row then has
@@ -107,10 +138,11 @@ def folder_rows(
     from datasets.data_files import SPLIT_KEYWORDS
 
     names = {word: str(split) for split, words in SPLIT_KEYWORDS.items() for word in words}
-    for table in tables:
+    for part in parts:
+        table = part.table
         if not table.resolve().is_relative_to(Path(folder).resolve()):
             raise AsrError(f"{str(table)!r} leads out of {folder!r}: bring the file into the folder.")
-        for number, line in _read_table(table):
+        for number, line, _ in _read_table(part):
             name = Path(line.pop("file_name"))
             path = table.parent / name
             where = f"{str(table)!r}, line {number}"
@@ -142,26 +174,33 @@ def leads_out(path: str | Path, folder: str) -> bool:
         return True
 
 
-def _read_table(table: Path) -> Iterator[tuple[int, dict[str, str]]]:
-    """The lines of a metadata.csv, numbered as an editor does."""
+def _read_table(part: TablePart) -> Iterator[tuple[int, dict[str, str], int]]:
+    """Lines of a metadata.csv, each with its number, as an editor counts, and with where the next one begins."""
+    table = part.table
     with open(table, newline="", encoding="utf-8-sig") as file:
-        lines = csv.DictReader(file, restval="")
+        # A file that is iterated reads ahead, and cannot say where it is.
+        lines = csv.DictReader(iter(file.readline, ""), restval="")
+        skipped = 0
         try:
             _check_columns(str(table), lines.fieldnames or (), sound="file_name")
             for column in ("audio", LEADS_OUT):
                 if column in lines.fieldnames:
                     raise AsrError(f"{str(table)!r} has a column {column!r}, a name that is taken: rename it.")
-            for line in lines:
+            if part.offset:
+                file.seek(part.offset)
+                skipped = part.line - lines.line_num
+            for line in islice(lines, part.rows):
+                number = lines.line_num + skipped
                 if None in line:
                     raise AsrError(
-                        f"{str(table)!r}, line {lines.line_num}: more fields than columns; "
-                        "put a text with a comma in quotes."
+                        f"{str(table)!r}, line {number}: more fields than columns; put a text with a comma in quotes."
                     )
-                yield lines.line_num, line
+                yield number, line, file.tell()
         except UnicodeDecodeError:
             raise AsrError(f"{str(table)!r} is not written in UTF-8: save it so.") from None
         except csv.Error as error:
-            raise AsrError(f"{str(table)!r}, line {lines.line_num}: {error}; is a quote left open?") from None
+            number = lines.line_num + skipped
+            raise AsrError(f"{str(table)!r}, line {number}: {error}; is a quote left open?") from None
 
 
 def voice_of(path: str) -> str | None:

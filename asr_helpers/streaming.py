@@ -1,8 +1,9 @@
 """05  Rows from a stream: for a corpus that no disk or memory holds.
 
 Conventions: a stream is a `datasets.IterableDataset` of rows with `audio`, undecoded, and `transcription`. One pass
-over it is an epoch. BUFFER rows of it are in memory at a time: they are sorted by length, cut into batches and mixed,
-then the next ones are read.
+over it is an epoch. It reads the stream's shards one after another, in an order of its own: parts of a metadata.csv,
+row groups of Parquet files. BUFFER rows are in memory at a time: they are sorted by length, cut into batches and
+mixed, then the next ones are read.
 """
 
 import sys
@@ -15,7 +16,7 @@ import numpy as np
 
 from . import AsrError, audio
 from .collation import DurationBatches, padded_lengths
-from .loading import LEADS_OUT, folder_rows, leads_out
+from .loading import LEADS_OUT, TablePart, folder_rows, leads_out, table_parts
 from .preprocessing import prepare_dataset
 from .sources import Source
 
@@ -23,7 +24,10 @@ if TYPE_CHECKING:
     from datasets import Dataset, IterableDataset
     from transformers import ProcessorMixin
 
+PART = 64  # lines of a metadata.csv that are read together: those in a buffer come from 16 places of it
 BUFFER = 1_024  # rows; some 200 MB of FLAC bytes for clips of 10 s, or their paths where they are files
+MANY = 64  # shards for each rank: where there are so many, each reads its own alone, though some have a little more
+GROUPS = 4_096  # what a stream of more shards is read in: to choose one costs time that grows with their number
 
 
 def stream_splits(source: Source) -> tuple["IterableDataset", "Dataset"]:
@@ -44,14 +48,13 @@ def stream_splits(source: Source) -> tuple["IterableDataset", "Dataset"]:
         validation = _rows_of_parquet(_parquet_groups(source, "validation"), source.dataset)
         return IterableDataset.from_generator(_rows_of_parquet, gen_kwargs=kwargs), Dataset.from_list(list(validation))
     tables = sorted(Path(source.dataset).rglob("metadata.csv"))
-    validation = list(_rows_of(tables, source.dataset, "validation"))
+    validation = list(_rows_of([TablePart(table) for table in tables], source.dataset, "validation"))
     if not validation:
         raise _no_rows(source, "validation")
-    tables = [table for table in tables if next(_rows_of([table], source.dataset, "train"), None)]
-    if not tables:
+    parts = [part for table in tables for part in table_parts(table, PART) if _has_train(part, source.dataset)]
+    if not parts:
         raise _no_rows(source, "train")
-    # Each metadata.csv is a shard: as many ranks can share a stream without reading one another's lines.
-    kwargs = {"tables": tables, "folder": source.dataset, "split": "train"}
+    kwargs = {"parts": parts, "folder": source.dataset, "split": "train"}  # each part is a shard
     return IterableDataset.from_generator(_rows_of, gen_kwargs=kwargs), Dataset.from_list(validation)
 
 
@@ -135,8 +138,12 @@ def _no_rows(source: Source, split: str, reason: str = "") -> AsrError:
     )
 
 
-def _rows_of(tables: list[Path], folder: str, split: str) -> Iterator[dict[str, Any]]:
-    for name, row in folder_rows(tables, folder, missing_files=True, outside_files=True):
+def _has_train(part: TablePart, folder: str) -> bool:
+    return any(name == "train" for name, _ in folder_rows([part], folder, missing_files=True, outside_files=True))
+
+
+def _rows_of(parts: list[TablePart], folder: str, split: str) -> Iterator[dict[str, Any]]:
+    for name, row in folder_rows(parts, folder, missing_files=True, outside_files=True):
         if name != split:
             continue
         if row["audio"] is None:
@@ -145,13 +152,58 @@ def _rows_of(tables: list[Path], folder: str, split: str) -> Iterator[dict[str, 
             yield {"audio": {"bytes": None, "path": row["audio"]}, "transcription": row["transcription"]}
 
 
+class _Pass:
+    """One pass of a rank over its share of a stream: the shards in an order that follows from seed and epoch.
+
+    The share is shards, where as many fall to each rank or there are MANY; otherwise every rank reads all shards, and
+    its share is one of `world_size` rows. Where there are more than GROUPS, several are read together, from places
+    all over the stream. (`IterableDataset.shuffle` cannot go on exactly where it stopped, and
+    `set_epoch` without it changes nothing in datasets 4.0.)
+
+    Args:
+        rows: the whole stream.
+        epoch, seed, rank, world_size: as in `StreamedBatches`.
+        state: from `state_dict`, to go on from there; None starts at the beginning.
+    """
+
+    def __init__(
+        self, rows: "IterableDataset", epoch: int, seed: int, rank: int, world_size: int, state: dict[str, Any] | None
+    ):
+        self.rows, self.epoch, self.rank = rows, epoch, rank
+        self.every, self.groups = world_size, min(rows.num_shards, max(GROUPS, world_size))
+        own = rows.num_shards % world_size == 0 or rows.num_shards >= MANY * world_size
+        if own:
+            self.groups -= self.groups % world_size
+        self.order = np.random.default_rng((seed, epoch)).permutation(self.groups).tolist()
+        if own:
+            self.order, self.every, self.rank = self.order[rank::world_size], 1, 0
+        self.state = state
+        self.place, self.read = (state["place"], state["read"]) if state else (0, 0)
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        while self.place < len(self.order):
+            self.shard = self.rows.shard(self.groups, self.order[self.place], contiguous=False)
+            self.shard.set_epoch(self.epoch)  # for a stream that is shuffled already
+            if self.state:
+                self.shard.load_state_dict(self.state["shard"])
+                self.state = None
+            for row in self.shard:
+                self.read += 1
+                if self.read % self.every == self.rank:
+                    yield row
+            self.place += 1
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where the pass stands."""
+        return {"place": self.place, "read": self.read, "shard": self.shard.state_dict()}
+
+
 class StreamedBatches:
     """A stream's batches by duration: a batch sampler whose batches hold the rows themselves, not their numbers.
 
     It passes over the stream again and again until it has given `steps` batches, so that every rank has as many.
-    Each rank reads its own rows (`datasets.distributed.split_dataset_by_node`) and keeps no others in memory; in each
-    pass, every row is read by one rank, once. Rows that `check` refuses are named on standard error and left out; so
-    are batches of which no sound can be decoded.
+    Each rank keeps its own rows in memory and no others; in each pass, every row is in one rank's share. Rows that
+    `check` refuses are named on standard error and left out; so are batches of which no sound can be decoded.
 
     Each row says in `position` where the stream stands once its batch is trained on: `go_on` starts from there with
     the very batches that would have come. Of what was read before, only the lines of the shard in hand are read again.
@@ -203,17 +255,12 @@ class StreamedBatches:
             yield [{**row, "position": {"given": number, **place}} for row in batch]
 
     def _batches(self) -> Iterator[tuple[list[dict[str, Any]], dict[str, Any]]]:
-        from datasets.distributed import split_dataset_by_node
-
-        rows = split_dataset_by_node(self.rows, rank=self.rank, world_size=self.world_size)
         start = self.position
         for epoch in count(start["epoch"]):
-            rows.set_epoch(epoch)  # the order of the shards follows from it
             state, first, skip = None, 0, 0
             if epoch == start["epoch"]:
                 state, first, skip = start["state"], start["buffer"], start["batch"]
-            if state:
-                rows.load_state_dict(state)
+            rows = _Pass(self.rows, epoch, self.seed, self.rank, self.world_size, state)
             stream, some = iter(rows), bool(state or skip)
             for buffer in count(first):
                 read = list(islice(stream, BUFFER))

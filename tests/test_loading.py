@@ -175,6 +175,23 @@ def test_metadata_as_spreadsheets_write_it(tmp_path):
     assert (row["transcription"], row["speaker"]) == ('yes, "please" – café', "7")
 
 
+@pytest.mark.parametrize("rows", [1, 2, 3, 100])
+def test_parts_of_a_metadata_file_are_the_whole_line_by_line(tmp_path, rows):
+    for name in ("clip.wav", "größe.wav"):
+        soundfile.write(tmp_path / name, np.zeros(800), 8_000)
+    lines = ["file_name,transcription", "clip.wav,one", '"größe.wav","two,\nin ""two"" lines"', "", "clip.wav,three"]
+    table = tmp_path / "metadata.csv"
+    table.write_bytes(b"\xef\xbb\xbf" + "\r\n".join([*lines, "clip.wav,four", "größe.wav,five"]).encode())
+    whole = list(loading.folder_rows([loading.TablePart(table)], str(tmp_path)))
+    parts = loading.table_parts(table, rows)
+    assert len(parts) == {1: 5, 2: 3, 3: 2, 100: 1}[rows]
+    assert [row for part in parts for row in loading.folder_rows([part], str(tmp_path))] == whole
+    assert [row["transcription"] for _, row in whole] == ["one", 'two,\nin "two" lines', "three", "four", "five"]
+    (tmp_path / "größe.wav").unlink()
+    with pytest.raises(AsrError, match=f"line {4 if rows == 100 else 8}: there is no file"):
+        list(loading.folder_rows(parts[-1:], str(tmp_path)))
+
+
 def test_a_folders_split_may_be_sliced(folder):
     mine = folder(train=10, test=5)
     assert list(loading.load_rows(mine, "train[2:4]")["transcription"]) == ["train sentence 2", "train sentence 3"]

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import replace
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -55,10 +56,17 @@ def texts(batches) -> list[list[str]]:
     return [[row["transcription"] for row in batch] for batch in batches]
 
 
+@pytest.mark.parametrize(("many", "groups"), [(64, 4_096), (2, 4_096), (1, 3)])
 @pytest.mark.parametrize("world_size", [1, 2, 3])
 @pytest.mark.parametrize("form", ["sounds", "parquet"])
-def test_each_row_is_read_once_a_pass_and_a_stop_changes_nothing(request, monkeypatch, form, world_size):
+def test_each_row_is_read_once_a_pass_and_a_stop_changes_nothing(
+    request, monkeypatch, form, world_size, many, groups
+):
+    """Whether the ranks share out rows or shards, these one by one or in groups."""
+    monkeypatch.setattr(streaming, "MANY", many)
+    monkeypatch.setattr(streaming, "GROUPS", groups)
     monkeypatch.setattr(streaming, "BUFFER", 3)
+    monkeypatch.setattr(streaming, "PART", 2)
     stream, validation = stream_splits(source(str(request.getfixturevalue(form))))
     assert len(validation) == 2
     passes = {}
@@ -78,6 +86,42 @@ def test_each_row_is_read_once_a_pass_and_a_stop_changes_nothing(request, monkey
     for epoch in range(2):
         assert sorted(passes[epoch]) == TEXTS
     assert world_size > 1 or passes[0] != passes[1]
+
+
+def buffers(stream, passes: int, **options) -> list[list[frozenset[str]]]:
+    """For each pass, which texts were read together."""
+    read: dict[int, dict[int, set[str]]] = {}
+    for batch in StreamedBatches(stream, 200, seconds, budget=1.0, **options):
+        place = batch[0]["position"]
+        together = read.setdefault(place["epoch"], {}).setdefault(place["buffer"], set())
+        together.update(row["transcription"] for row in batch)
+    return [[frozenset(together) for together in read[epoch].values()] for epoch in range(passes)]
+
+
+@pytest.mark.parametrize("world_size", [1, 2, 4])
+def test_each_pass_reads_the_shards_in_another_order(monkeypatch, world_size):
+    monkeypatch.setattr(streaming, "BUFFER", 4)
+    rows = tiny.rows(24, 0.3).remove_columns("transcription")
+    stream = rows.add_column("transcription", [f"{n:02}" for n in range(24)]).to_iterable_dataset(num_shards=8)
+    place = {"world_size": world_size, "rank": world_size - 1}
+    first, second, third = buffers(stream, 3, **place)
+    assert len({frozenset(first), frozenset(second), frozenset(third)}) == 3, "clips meet others"
+    assert buffers(stream, 1, seed=1, **place)[0] != first
+    assert buffers(stream, 1, **place)[0] == first
+
+
+def test_one_metadata_file_is_mixed_from_end_to_end(tmp_path, monkeypatch):
+    monkeypatch.setattr(streaming, "BUFFER", 16)
+    monkeypatch.setattr(streaming, "PART", 4)
+    texts = [f"{number:02}" for number in range(80)]
+    tiny.write_audiofolder(tmp_path / "train", [tiny.clip(0, 0.3)] * 80, texts)
+    tiny.write_audiofolder(tmp_path / "validation", [tiny.clip(0)], ["NO"])
+    stream, _ = stream_splits(source(str(tmp_path)))
+    first, second = buffers(stream, 2)
+    for read in (first, second):
+        assert sorted(text for together in read for text in together) == texts
+        assert np.median([int(max(together)) - int(min(together)) for together in read]) > 40
+    assert set(first).isdisjoint(second), "clips meet others"
 
 
 def test_batches_hold_clips_of_like_length_and_on_average_as_much_sound_as_so_many():
