@@ -112,14 +112,36 @@ def change_speed(
     import soxr
     import torch
 
-    values = torch.from_numpy(soxr.resample(batch["input_values"].T.numpy(), speed, 1.0)).T  # (B, T / speed)
+    waveforms = batch["input_values"]
+    values = torch.from_numpy(soxr.resample(waveforms.cpu().T.numpy(), speed, 1.0)).T  # (B, T / speed)
     if pad_to_multiple_of:
         values = torch.nn.functional.pad(values, (0, -values.shape[1] % pad_to_multiple_of))
-    changed = {**batch, "input_values": values.contiguous()}
+    changed = {**batch, "input_values": values.contiguous().to(waveforms.device)}
     if "attention_mask" in batch:
         lengths = batch["attention_mask"].sum(dim=1, keepdim=True).div(speed).round()  # (B, 1)
-        changed["attention_mask"] = (torch.arange(values.shape[1]) < lengths).to(batch["attention_mask"].dtype)
+        places = torch.arange(values.shape[1], device=lengths.device)
+        changed["attention_mask"] = (places < lengths).to(batch["attention_mask"].dtype)
     return changed
+
+
+def padded_lengths(
+    lengths: Sequence[float], slowest: float = 1.0, pad_to_multiple_of: float | None = None
+) -> np.ndarray:
+    """How long a batch becomes, at most, whose longest clip has one of these lengths.
+
+    Args:
+        lengths: each clip's, in s or in samples.
+        slowest: the lowest speed at which the batch may be played.
+        pad_to_multiple_of: what its length is then rounded up to a multiple of, in the unit of the lengths.
+
+    Returns:
+        (clips,) float64, in the unit of the lengths.
+
+    >>> padded_lengths([0.7, 2.0], slowest=0.5, pad_to_multiple_of=1.0).tolist()
+    [2.0, 4.0]
+    """
+    longest = np.asarray(lengths, dtype=np.float64) / slowest
+    return np.ceil(longest / pad_to_multiple_of) * pad_to_multiple_of if pad_to_multiple_of else longest
 
 
 def padding_share(lengths: list[int] | list[float]) -> float:
@@ -194,7 +216,9 @@ class DurationBatches(_RankBatches):
 
     Args:
         lengths: each clip's.
-        budget: of a batch, in the unit of the lengths. A clip above it is a batch by itself.
+        budget: of a batch as the model gets it, in the unit of the lengths. A clip above it is a batch by itself.
+        slowest: the lowest speed at which a batch may be played (`change_speed`): at 0.5 it is twice as long.
+        pad_to_multiple_of: what a batch's length is rounded up to a multiple of, in the unit of the lengths.
         jitter: the share of its length by which a clip may count as shorter when sorted; 0 sorts exactly.
         shuffle: mix the groups in each epoch, or leave them from long to short.
         seed: of jitter and shuffle.
@@ -216,6 +240,8 @@ class DurationBatches(_RankBatches):
         lengths: Sequence[float],
         budget: float,
         *,
+        slowest: float = 1.0,
+        pad_to_multiple_of: float | None = None,
         jitter: float = 0.01,
         shuffle: bool = True,
         seed: int = 0,
@@ -229,7 +255,8 @@ class DurationBatches(_RankBatches):
             raise AsrError(f"A batch holds more than nothing: give a budget above 0, not {budget}.")
         self.jitter, self.shuffle = jitter, shuffle
         # Jitter only shortens, so the k-th clip of any epoch is at most 1 / (1 - jitter) times the k-th longest.
-        self.cuts = _cuts(-np.sort(-self.lengths), budget * (1 - jitter), world_size)
+        longest = -np.sort(-self.lengths) / (1 - jitter)
+        self.cuts = _cuts(padded_lengths(longest, slowest, pad_to_multiple_of), budget, world_size)
 
     def __iter__(self) -> Iterator[list[int]]:
         order, groups = self.plan()

@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import islice
 from pathlib import Path, PureWindowsPath
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 SPLITS = ("train", "validation", "test")
 FEWEST = 10  # training rows from which some are held out
 SEED = 0
+# In a row for the audit: its file_name, where that leads out of the folder, and "" where it does not. Such a row has
+# no audio, so that nothing can open it.
+LEADS_OUT = "leads_out"
 
 
 def load_rows(source: Source, split: str = "train") -> "Dataset":
@@ -62,7 +66,7 @@ def _check_columns(name: str, columns: Iterable[str], sound: str = "audio") -> N
         )
 
 
-def _read_folder(folder: str, missing_files: bool = False) -> dict[str, "Dataset"]:
+def _read_folder(folder: str, missing_files: bool = False, outside_files: bool = False) -> dict[str, "Dataset"]:
     """The splits of a folder in the audiofolder form: metadata.csv beside the sounds, or above them.
 
     A folder in a sound's path names its split, as in test/clip.wav; without one it is "train". (The
@@ -70,14 +74,15 @@ def _read_folder(folder: str, missing_files: bool = False) -> dict[str, "Dataset
 
     Args:
         missing_files: keep rows whose file is missing, for the audit to name them.
+        outside_files: keep rows whose file_name leads out of the folder, without their sound, likewise.
     """
     from datasets import Audio, Dataset
 
-    splits: dict[str, list[dict[str, str]]] = {}
+    splits: dict[str, list[dict[str, Any]]] = {}
     tables = sorted(Path(folder).rglob("metadata.csv"))
     if not tables:
         raise AsrError(f"{folder!r} has no metadata.csv: write one with file_name and transcription.")
-    for split, row in folder_rows(tables, folder, missing_files):
+    for split, row in folder_rows(map(TablePart, tables), folder, missing_files, outside_files):
         splits.setdefault(split, []).append(row)
     if not splits:
         raise AsrError(f"{str(tables[0])!r} has no rows: write one for each sound.")
@@ -88,54 +93,114 @@ def _read_folder(folder: str, missing_files: bool = False) -> dict[str, "Dataset
     }
 
 
-def folder_rows(tables: Iterable[Path], folder: str, missing_files: bool = False) -> Iterator[tuple[str, dict]]:
-    """The lines of a folder's metadata.csv files, one at a time, each with its split; `audio` is a path."""
+@dataclass(frozen=True)
+class TablePart:
+    """Lines of a metadata.csv: all of them, or so many from one place on.
+
+    Attributes:
+        table: the file.
+        offset: where in the file they begin, as its `tell` says it; 0 for the first one.
+        line: the number of the line before them.
+        rows: how many; None for all.
+    """
+
+    table: Path
+    offset: int = 0
+    line: int = 0
+    rows: int | None = None
+
+
+def table_parts(table: Path, rows: int) -> list[TablePart]:
+    """A metadata.csv in parts of so many rows, so that they can be read in any order."""
+    parts, count = [], 0
+    offset = line = 0
+    for count, (number, _, end) in enumerate(_read_table(TablePart(table)), 1):
+        if count % rows == 0:
+            parts.append(TablePart(table, offset, line, rows))
+            offset, line = end, number
+    if count % rows:
+        parts.append(TablePart(table, offset, line, rows))
+    return parts
+
+
+def folder_rows(
+    parts: Iterable[TablePart], folder: str, missing_files: bool = False, outside_files: bool = False
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The lines of a folder's metadata.csv files, one at a time, each with its split; `audio` is a path.
+
+    Args:
+        parts: of the metadata.csv files.
+        folder: what no file may lie outside of.
+        missing_files: give rows whose file is missing, too.
+        outside_files: give rows whose file_name leads out of the folder, too: with None as `audio`. Each row then has
+            the column LEADS_OUT.
+    """
     from datasets.data_files import SPLIT_KEYWORDS
 
     names = {word: str(split) for split, words in SPLIT_KEYWORDS.items() for word in words}
-    for table in tables:
+    for part in parts:
+        table = part.table
         if not table.resolve().is_relative_to(Path(folder).resolve()):
             raise AsrError(f"{str(table)!r} leads out of {folder!r}: bring the file into the folder.")
-        for number, line in _read_table(table):
+        for number, line, _ in _read_table(part):
             name = Path(line.pop("file_name"))
             path = table.parent / name
             where = f"{str(table)!r}, line {number}"
-            if _leaves(name, path, folder):
+            outside = _leaves(name, path, folder)
+            if outside and not outside_files:
                 raise AsrError(f"{where}: {str(name)!r} leads out of {folder!r}: bring the file into the folder.")
-            if not missing_files and not os.path.isfile(path):  # Path.is_file raises for a name too long
+            if not missing_files and not outside and not os.path.isfile(path):  # Path.is_file raises for a long name
                 raise AsrError(f"{where}: there is no file {str(path)!r}.")
+            row = {**line, "audio": None if outside else str(path.absolute())}
+            if outside_files:
+                row[LEADS_OUT] = str(name) if outside else ""
             folders = [*table.parent.relative_to(folder).parts, *name.parent.parts]
             split = next((names[part] for part in folders if part in names), "train")
-            yield split, {"audio": str(path.absolute()), **line}
+            yield split, row
 
 
 def _leaves(name: Path, path: Path, folder: str) -> bool:
     """Whether a metadata.csv's file_name leads out of its folder, by what it says or by what a link in it does."""
     if name.is_absolute() or PureWindowsPath(name).anchor or ".." in PureWindowsPath(name).parts:
         return True
+    return leads_out(path, folder)
+
+
+def leads_out(path: str | Path, folder: str) -> bool:
+    """Whether the file that a path stands for, its links followed, lies outside a folder."""
     try:
-        return not path.resolve().is_relative_to(Path(folder).resolve())
+        return not Path(path).resolve().is_relative_to(Path(folder).resolve())
     except (OSError, RuntimeError, ValueError):  # links in a circle, a name too long, a NUL in it
         return True
 
 
-def _read_table(table: Path) -> Iterator[tuple[int, dict[str, str]]]:
-    """The lines of a metadata.csv, numbered as an editor does."""
+def _read_table(part: TablePart) -> Iterator[tuple[int, dict[str, str], int]]:
+    """Lines of a metadata.csv, each with its number, as an editor counts, and with where the next one begins."""
+    table = part.table
     with open(table, newline="", encoding="utf-8-sig") as file:
-        lines = csv.DictReader(file, restval="")
+        # A file that is iterated reads ahead, and cannot say where it is.
+        lines = csv.DictReader(iter(file.readline, ""), restval="")
+        skipped = 0
         try:
             _check_columns(str(table), lines.fieldnames or (), sound="file_name")
-            for line in lines:
+            for column in ("audio", LEADS_OUT):
+                if column in lines.fieldnames:
+                    raise AsrError(f"{str(table)!r} has a column {column!r}, a name that is taken: rename it.")
+            if part.offset:
+                file.seek(part.offset)
+                skipped = part.line - lines.line_num
+            for line in islice(lines, part.rows):
+                number = lines.line_num + skipped
                 if None in line:
                     raise AsrError(
-                        f"{str(table)!r}, line {lines.line_num}: more fields than columns; "
-                        "put a text with a comma in quotes."
+                        f"{str(table)!r}, line {number}: more fields than columns; put a text with a comma in quotes."
                     )
-                yield lines.line_num, line
+                yield number, line, file.tell()
         except UnicodeDecodeError:
             raise AsrError(f"{str(table)!r} is not written in UTF-8: save it so.") from None
         except csv.Error as error:
-            raise AsrError(f"{str(table)!r}, line {lines.line_num}: {error}; is a quote left open?") from None
+            number = lines.line_num + skipped
+            raise AsrError(f"{str(table)!r}, line {number}: {error}; is a quote left open?") from None
 
 
 def voice_of(path: str) -> str | None:
@@ -187,12 +252,14 @@ def split_by_voice(rows: "Dataset", held_out: Iterable[str]) -> tuple["Dataset",
 def published_splits(source: Source) -> "DatasetDict":
     """A dataset's own splits, every row in its place, for the audit: nothing is held out, no file is looked for.
 
+    A row whose file_name leads out of the folder has no audio, and that name in the column LEADS_OUT.
+
     Raises:
-        AsrError: a folder's metadata.csv is missing or wrong, or names a file outside the folder.
+        AsrError: a folder's metadata.csv is missing or wrong, or lies outside the folder.
     """
     from datasets import DatasetDict
 
-    return DatasetDict({"train": load_rows(source)} if source.locale else _read_folder(source.dataset, True))
+    return DatasetDict({"train": load_rows(source)} if source.locale else _read_folder(source.dataset, True, True))
 
 
 def load_splits(source: Source, missing_files: bool = False) -> "DatasetDict":

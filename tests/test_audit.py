@@ -11,6 +11,7 @@ import time
 import unicodedata
 import warnings
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -19,13 +20,24 @@ import numpy as np
 import pytest
 import tiny
 from catalogue import CASES, processor, row, sound, text, voice
-from datasets import Dataset
+from datasets import Dataset, load_from_disk
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from asr_helpers import AsrError, __main__, audio, evaluation, loading
-from asr_helpers.audit import REASONS, Audit, Finding, apply, audit, audit_clip, audit_splits
+from asr_helpers.audit import (
+    REASONS,
+    Audit,
+    Finding,
+    _compare,
+    _compare_splits,
+    apply,
+    audit,
+    audit_clip,
+    audit_splits,
+)
 from asr_helpers.audit.clip import MASKED_SPAN, num_frames
+from asr_helpers.audit.reasons import Row
 from asr_helpers.audit.text import repair_text
 from asr_helpers.inference import load_recogniser
 from asr_helpers.sources import source
@@ -62,8 +74,8 @@ def test_a_row_is_found_for_its_reasons_and_a_clean_one_for_none(case):
 
 
 def test_every_reason_has_its_case():
-    of_splits = {"clip-in-two-splits", "speaker-in-two-splits"}
-    assert set().union(*(reasons for case in CASES for reasons in case.expected)) | of_splits == set(REASONS)
+    of_folders = {"outside-folder", "clip-in-two-splits", "speaker-in-two-splits"}
+    assert set().union(*(reasons for case in CASES for reasons in case.expected)) | of_folders == set(REASONS)
     assert len(CASES) >= 60
 
 
@@ -194,6 +206,53 @@ def test_a_clip_on_both_sides_is_set_aside_where_it_would_teach():
     assert "row 0 of test" in found["train"].findings[0].message
 
 
+def test_a_measuring_clip_that_is_set_aside_itself_evicts_no_twin():
+    """It will measure nothing: what is left to teach of it stays."""
+    shared = sound(voice())
+    splits = {"train": [row(shared, "yes please"), row()], "test": [row(shared, ""), row()]}
+    found = audit_splits(splits, processor())
+    assert {name: reasons(part) for name, part in found.items()} == {
+        "train": [set(), set()], "test": [{"transcript-empty"}, set()],
+    }  # fmt: skip
+    # With the same sound in validation too, that is what measures, and train gives way to it.
+    splits = {"train": [row(shared, "yes please")], "validation": [row(shared, "yes please")], "test": splits["test"]}
+    found = audit_splits(splits, processor())
+    assert {name: reasons(part) for name, part in found.items()} == {
+        "train": [{"clip-in-two-splits"}], "validation": [set()], "test": [{"transcript-empty"}, set()],
+    }  # fmt: skip
+
+
+def test_of_several_copies_each_names_the_first_with_another_transcript():
+    shared = sound(voice())
+    found = audit([row(shared, said) for said in ("yes please", "Yes, please", "not at all", "my card")], processor())
+    named = {one.row: one.message.split(" is ")[0] for one in found.findings if one.reason == "conflicting-transcripts"}
+    assert named == {0: "Row 2", 1: "Row 2", 2: "Row 0", 3: "Row 0"}
+
+
+def compared(make: Callable[[int], Row], count: int, speakers: Callable[[int], str] = lambda number: "") -> float:
+    """Seconds of comparing so many train and as many test rows, without looking at any."""
+    parts = {name: [make(number) for number in range(count)] for name in ("train", "test")}
+    who = {name: [speakers(number) for number in range(count)] for name in parts}
+    started = time.process_time()
+    for part in parts.values():
+        _compare(part)
+    _compare_splits(parts, who)
+    return time.process_time() - started
+
+
+def test_the_time_to_compare_rows_grows_with_their_number_alone():
+    """Not with its square where they are alike, or where each has a speaker of its own."""
+
+    def different(number):
+        return Row("a.wav", "yes please", seconds=1.0, sampling_rate=8_000, digest=str(number))
+
+    def alike(number):
+        return Row("a.wav", "yes please", seconds=1.0, sampling_rate=8_000, digest="same")
+
+    assert compared(alike, 4_000) < 5 * compared(different, 4_000)
+    assert compared(different, 20_000, speakers=str) < 5 * compared(different, 20_000)
+
+
 @pytest.mark.parametrize("column", ["speaker", "speaker_id", "client_id"])
 def test_a_speaker_on_both_sides_is_named_once(column):
     splits = {
@@ -238,6 +297,20 @@ def test_rows_are_set_aside_and_texts_mended_in_a_dataset_as_in_a_list():
         (gone,) = aside
         assert (gone["row"], gone["file"], gone["transcription"]) == (1, "a.wav", "lost\x1b[2J")
         assert [one["reason"] for one in gone["findings"]] == ["empty-file"]
+
+
+def test_a_mended_text_writes_no_other_rows_sound(tmp_path):
+    clips = [row(None, ("pay\u200b me " if number in (5, 11) else "pay me ") + text()) for number in range(20)]
+    Dataset.from_list(clips).save_to_disk(str(tmp_path))
+    rows = load_from_disk(str(tmp_path)).select([*range(19, -1, -1)])  # in an order of its own, as a split is
+    found = audit(rows, processor())
+    before = sum(path.stat().st_size for path in tmp_path.rglob("*") if path.is_file())
+    kept, _ = apply(rows, found)
+    written = sum(path.stat().st_size for path in tmp_path.rglob("*") if path.is_file()) - before
+    assert written < 3 * len(clips[5]["audio"]["bytes"]) < before / 5
+    assert kept["transcription"][:] == [one["transcription"].replace("\u200b", "") for one in reversed(clips)]
+    assert [one["bytes"] for one in kept["audio"]] == [one["audio"]["bytes"] for one in reversed(clips)]
+    assert kept.features == rows.features
 
 
 def test_a_text_is_altered_only_where_a_finding_says_so():
@@ -532,6 +605,34 @@ def test_findings_are_a_table_and_exit_with_1(command, folder):
     ]  # fmt: skip
     assert written["characters"] == {"é": {"rows": 1, "share": 0.25}}
     assert [part["rows"] for part in written["totals"].values()] == [1, 1, 2]
+
+
+@pytest.mark.parametrize("rows", [[], [row(), row(b""), row()]], ids=["alone", "among others"])
+def test_a_file_outside_the_folder_is_listed_unopened_among_the_others(command, folder, tmp_path, monkeypatch, rows):
+    (tmp_path / "outside.wav").write_bytes(sound(voice(), format="WAV"))
+    data = folder(rows)
+    with open(data / "train" / "metadata.csv", "a", encoding="utf-8") as file:
+        file.write("../../outside.wav,yes please\n")
+    opened = []
+    read = Path.read_bytes
+    monkeypatch.setattr(Path, "read_bytes", lambda self: opened.append(self.name) or read(self))
+    status, out, _, written = command("audit", data)
+    assert (status, "outside.wav" in opened) == (1, False)
+    assert [(one["row"], one["reason"]) for one in written["findings"]] == [
+        *((1, "empty-file") for _ in rows[:1]), (len(rows), "outside-folder"),
+    ]  # fmt: skip
+    assert written["findings"][-1] == {
+        "split": "train", "row": len(rows), "file": "../../outside.wav", "reason": "outside-folder",
+        "severity": "error", "action": "set aside",
+        "message": "Its file_name leads out of the folder: bring the file into the folder.",
+    }  # fmt: skip
+    assert ["../../outside.wav", "outside-folder"] in [line.split()[2:4] for line in out.splitlines()]
+    for split in ("validation", "test"):
+        folder([row()], split)
+    for run in (["train", data, "--output-dir", tmp_path / "out"], ["evaluate", data]):
+        status, _, err, _ = command(*run)
+        assert status == 1
+        assert "'../../outside.wav' leads out of" in err
 
 
 def test_one_split_may_be_asked_for(command, folder):

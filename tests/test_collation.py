@@ -18,6 +18,7 @@ from asr_helpers.collation import (
     RandomBatches,
     change_speed,
     duration_batches,
+    padded_lengths,
     padding_share,
     random_batches,
     sorted_batches,
@@ -247,6 +248,32 @@ def test_no_epochs_batch_is_above_the_budget(world_size):
             assert max(len(batch) * max(lengths[batch]) for batch in rank) <= 30
 
 
+SLOWEST, MULTIPLE = 0.9, 10_240  # what a training may slow a batch down to, and pads it to afterwards, in samples
+
+
+@pytest.mark.parametrize("seconds", [(0.7, 0.7), (2.0, 2.0), (0.3, 9.0)])
+def test_no_batch_is_above_the_budget_once_it_is_slowed_down_and_padded_again(seconds):
+    lengths = np.random.default_rng(0).uniform(*seconds, 400).round(3)
+    plan = {"slowest": SLOWEST, "pad_to_multiple_of": MULTIPLE / 16_000}
+    sizes = []
+    for batch in DurationBatches(lengths, 60.0, **plan):
+        values = torch.zeros(len(batch), round(lengths[batch].max() * 16_000))
+        for speed in (2 - SLOWEST, 1.0, SLOWEST):
+            played = change_speed({"input_values": values}, speed, MULTIPLE)["input_values"]
+            assert played.numel() / 16_000 <= 60
+        sizes.append(played.numel() / 16_000)
+    assert len(sizes) == len(DurationBatches(lengths, 60.0, **plan))
+    assert np.median(sizes) > 50, "few are far below"
+
+
+def test_lengths_in_a_batch_by_hand():
+    assert padded_lengths([0.7, 2.0, 0.0], 0.5).tolist() == [1.4, 4.0, 0.0]
+    assert padded_lengths([700, 2_000, 640], 1.0, 640).tolist() == [1_280, 2_560, 640]
+    # Clips of 0.7 s, at most 0.778 s when slowed down, are padded to 1.28 s: 60 s hold 46 of them.
+    batches = DurationBatches([0.7] * 138, 60, jitter=0, slowest=0.9, pad_to_multiple_of=0.64)
+    assert [len(batch) for batch in batches] == [46, 46, 46]
+
+
 def test_ranks_have_batches_of_one_size_side_by_side_but_for_the_last_group():
     lengths = np.random.default_rng(1).uniform(1, 9, 1_003)
     steps = list(zip(*ranks_batches(lengths, 60.0, 4), strict=True))
@@ -427,3 +454,31 @@ def test_the_attention_mask_goes_with_the_speed():
     assert mask.dtype == torch.int32
     assert mask.shape == (2, 96)
     assert mask.sum(dim=1).tolist() == [80, 40]
+
+
+def test_a_batch_on_another_device_stays_there(monkeypatch):
+    """Without a GPU: torch's "meta" device stands for it, whose tensors have no numbers to copy to this memory."""
+    to_cpu = torch.Tensor.cpu
+    monkeypatch.setattr(
+        torch.Tensor, "cpu", lambda self: torch.zeros(self.shape, dtype=self.dtype) if self.is_meta else to_cpu(self)
+    )
+    batch = {
+        "input_values": torch.zeros(2, 100, device="meta"),
+        "attention_mask": torch.ones(2, 100, dtype=torch.int32, device="meta"),
+        "labels": torch.zeros(2, 1, dtype=torch.int64, device="meta"),
+    }
+    changed = change_speed(batch, 1.25, 32)
+    assert {name: (values.device.type, *values.shape) for name, values in changed.items()} == {
+        "input_values": ("meta", 2, 96), "attention_mask": ("meta", 2, 96), "labels": ("meta", 2, 1),
+    }  # fmt: skip
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+def test_a_batch_on_a_gpu_is_that_of_a_cpu():
+    values = torch.randn(2, 16_000, generator=torch.Generator().manual_seed(0))
+    batch = {"input_values": values, "attention_mask": torch.ones(2, 16_000, dtype=torch.int32)}
+    here = change_speed(batch, 0.9, 320)
+    there = change_speed({name: part.cuda() for name, part in batch.items()}, 0.9, 320)
+    for name, part in there.items():
+        assert part.is_cuda
+        assert torch.equal(part.cpu(), here[name])

@@ -109,9 +109,8 @@ def test_metadata_that_would_harm_is_refused_with_its_line(tmp_path, content, sa
     "../outside.wav", "sub/../../outside.wav", "..\\outside.wav", "C:\\outside.wav", "/etc/hostname", "link.wav",
     "away/outside.wav", "circle.wav", "nul\0.wav",
 ])  # fmt: skip
-@pytest.mark.parametrize("load", [loading.load_splits, loading.published_splits, loading.load_rows])
-def test_no_file_name_leads_out_of_the_folder(tmp_path, name, load):
-    """By what it says, or by what a link in it does."""
+def test_no_file_name_leads_out_of_the_folder(tmp_path, name):
+    """By what it says, or by what a link in it does. The audit gets the row, without a sound that it could open."""
     soundfile.write(tmp_path / "outside.wav", np.zeros(800), 8_000)
     folder = tmp_path / "data"
     (folder / "sub").mkdir(parents=True)
@@ -119,7 +118,22 @@ def test_no_file_name_leads_out_of_the_folder(tmp_path, name, load):
     (folder / "away").symlink_to(tmp_path)
     (folder / "circle.wav").symlink_to(folder / "circle.wav")
     (folder / "metadata.csv").write_text(f'file_name,transcription\n"{name}",yes\n')
-    with pytest.raises(AsrError, match=r"metadata\.csv', line 2: '.*' leads out of '.*data': bring the file into"):
+    for load in (loading.load_splits, loading.load_rows):
+        with pytest.raises(AsrError, match=r"metadata\.csv', line 2: '.*' leads out of '.*data': bring the file into"):
+            load(source(folder))
+    (row,) = loading.published_splits(source(folder))["train"]
+    assert row == {"audio": None, "transcription": "yes", "leads_out": name}
+
+
+@pytest.mark.parametrize("column", ["audio", "leads_out"])
+@pytest.mark.parametrize("load", [loading.load_splits, loading.published_splits, loading.load_rows])
+def test_no_column_takes_the_place_of_what_was_checked(tmp_path, load, column):
+    soundfile.write(tmp_path / "outside.wav", np.zeros(800), 8_000)
+    folder = tmp_path / "data"
+    folder.mkdir()
+    soundfile.write(folder / "clip.wav", np.zeros(800), 8_000)
+    (folder / "metadata.csv").write_text(f"file_name,{column},transcription\nclip.wav,{tmp_path / 'outside.wav'},yes\n")
+    with pytest.raises(AsrError, match=rf"metadata\.csv' has a column '{column}', .*: rename it"):
         load(source(folder))
 
 
@@ -159,6 +173,23 @@ def test_metadata_as_spreadsheets_write_it(tmp_path):
     (tmp_path / "metadata.csv").write_bytes(b"\xef\xbb\xbf" + content.encode())
     row = loading.load_rows(source(tmp_path))[0]
     assert (row["transcription"], row["speaker"]) == ('yes, "please" – café', "7")
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3, 100])
+def test_parts_of_a_metadata_file_are_the_whole_line_by_line(tmp_path, rows):
+    for name in ("clip.wav", "größe.wav"):
+        soundfile.write(tmp_path / name, np.zeros(800), 8_000)
+    lines = ["file_name,transcription", "clip.wav,one", '"größe.wav","two,\nin ""two"" lines"', "", "clip.wav,three"]
+    table = tmp_path / "metadata.csv"
+    table.write_bytes(b"\xef\xbb\xbf" + "\r\n".join([*lines, "clip.wav,four", "größe.wav,five"]).encode())
+    whole = list(loading.folder_rows([loading.TablePart(table)], str(tmp_path)))
+    parts = loading.table_parts(table, rows)
+    assert len(parts) == {1: 5, 2: 3, 3: 2, 100: 1}[rows]
+    assert [row for part in parts for row in loading.folder_rows([part], str(tmp_path))] == whole
+    assert [row["transcription"] for _, row in whole] == ["one", 'two,\nin "two" lines', "three", "four", "five"]
+    (tmp_path / "größe.wav").unlink()
+    with pytest.raises(AsrError, match=f"line {4 if rows == 100 else 8}: there is no file"):
+        list(loading.folder_rows(parts[-1:], str(tmp_path)))
 
 
 def test_a_folders_split_may_be_sliced(folder):

@@ -7,6 +7,9 @@ import subprocess
 import sys
 from dataclasses import replace
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import soundfile
 import tiny
@@ -53,10 +56,17 @@ def texts(batches) -> list[list[str]]:
     return [[row["transcription"] for row in batch] for batch in batches]
 
 
+@pytest.mark.parametrize(("many", "groups"), [(64, 4_096), (2, 4_096), (1, 3)])
 @pytest.mark.parametrize("world_size", [1, 2, 3])
 @pytest.mark.parametrize("form", ["sounds", "parquet"])
-def test_each_row_is_read_once_a_pass_and_a_stop_changes_nothing(request, monkeypatch, form, world_size):
+def test_each_row_is_read_once_a_pass_and_a_stop_changes_nothing(
+    request, monkeypatch, form, world_size, many, groups
+):
+    """Whether the ranks share out rows or shards, these one by one or in groups."""
+    monkeypatch.setattr(streaming, "MANY", many)
+    monkeypatch.setattr(streaming, "GROUPS", groups)
     monkeypatch.setattr(streaming, "BUFFER", 3)
+    monkeypatch.setattr(streaming, "PART", 2)
     stream, validation = stream_splits(source(str(request.getfixturevalue(form))))
     assert len(validation) == 2
     passes = {}
@@ -78,6 +88,42 @@ def test_each_row_is_read_once_a_pass_and_a_stop_changes_nothing(request, monkey
     assert world_size > 1 or passes[0] != passes[1]
 
 
+def buffers(stream, passes: int, **options) -> list[list[frozenset[str]]]:
+    """For each pass, which texts were read together."""
+    read: dict[int, dict[int, set[str]]] = {}
+    for batch in StreamedBatches(stream, 200, seconds, budget=1.0, **options):
+        place = batch[0]["position"]
+        together = read.setdefault(place["epoch"], {}).setdefault(place["buffer"], set())
+        together.update(row["transcription"] for row in batch)
+    return [[frozenset(together) for together in read[epoch].values()] for epoch in range(passes)]
+
+
+@pytest.mark.parametrize("world_size", [1, 2, 4])
+def test_each_pass_reads_the_shards_in_another_order(monkeypatch, world_size):
+    monkeypatch.setattr(streaming, "BUFFER", 4)
+    rows = tiny.rows(24, 0.3).remove_columns("transcription")
+    stream = rows.add_column("transcription", [f"{n:02}" for n in range(24)]).to_iterable_dataset(num_shards=8)
+    place = {"world_size": world_size, "rank": world_size - 1}
+    first, second, third = buffers(stream, 3, **place)
+    assert len({frozenset(first), frozenset(second), frozenset(third)}) == 3, "clips meet others"
+    assert buffers(stream, 1, seed=1, **place)[0] != first
+    assert buffers(stream, 1, **place)[0] == first
+
+
+def test_one_metadata_file_is_mixed_from_end_to_end(tmp_path, monkeypatch):
+    monkeypatch.setattr(streaming, "BUFFER", 16)
+    monkeypatch.setattr(streaming, "PART", 4)
+    texts = [f"{number:02}" for number in range(80)]
+    tiny.write_audiofolder(tmp_path / "train", [tiny.clip(0, 0.3)] * 80, texts)
+    tiny.write_audiofolder(tmp_path / "validation", [tiny.clip(0)], ["NO"])
+    stream, _ = stream_splits(source(str(tmp_path)))
+    first, second = buffers(stream, 2)
+    for read in (first, second):
+        assert sorted(text for together in read for text in together) == texts
+        assert np.median([int(max(together)) - int(min(together)) for together in read]) > 40
+    assert set(first).isdisjoint(second), "clips meet others"
+
+
 def test_batches_hold_clips_of_like_length_and_on_average_as_much_sound_as_so_many():
     stream = tiny.rows(40, 0.2, 0.02).to_iterable_dataset()
     mean = 0.2 + 0.02 * 19.5
@@ -89,16 +135,27 @@ def test_batches_hold_clips_of_like_length_and_on_average_as_much_sound_as_so_ma
         assert lengths[-1] - lengths[0] < 0.2
 
 
+def test_batches_that_are_slowed_down_and_padded_again_stay_in_the_budget():
+    stream = tiny.rows(40, 0.7).to_iterable_dataset()
+    plan = {"slowest": 0.9, "pad_to_multiple_of": 0.64}  # 0.7 s become 0.778, and then 1.28
+    assert {len(batch) for batch in StreamedBatches(stream, 20, seconds, budget=10, **plan)} == {7, 6}
+    assert {len(batch) for batch in StreamedBatches(stream, 20, seconds, batch_size=4, **plan)} == {4}
+
+
 def test_memory_is_flat():
     """Rows of 30 kB, made as they are asked for: twenty times as many need no more. In a process of its own."""
     code = """
 import resource, sys
+import tiny
 from datasets import IterableDataset
 from asr_helpers import streaming
 
+clip = tiny.clip(0, 0.1)
+
 def rows(count):
     for number in range(count):
-        yield {"audio": {"bytes": number.to_bytes(8, "big") * 4_000, "path": f"{number}.wav"}, "transcription": "A"}
+        content = clip + number.to_bytes(8, "big") * 4_000
+        yield {"audio": {"bytes": content, "path": f"{number}.wav"}, "transcription": "A"}
 
 streaming.BUFFER = 64
 for count in (1_000, 20_000):
@@ -132,13 +189,18 @@ def test_rows_that_would_harm_are_named_and_left_out(tmp_path, capsys):
         assert reason in line
 
 
-def test_a_sound_that_breaks_off_is_left_out_of_its_batch(capsys):
-    waveform, rate = audio.decode(tiny.clip(0, 4.0))
+def flac(seconds: float, share: float = 1.0, rate: int = 8_000) -> bytes:
+    """So much of a FLAC file: its header is well, its samples break off."""
+    waveform, _ = audio.decode(tiny.clip(0, seconds))
     file = io.BytesIO()
     soundfile.write(file, waveform, rate, format="FLAC")
+    return file.getvalue()[: int(share * len(file.getvalue()))]
+
+
+def test_a_sound_that_breaks_off_is_left_out_of_its_batch(capsys):
     whole, cut = (
-        {"audio": {"bytes": content, "path": path}, "transcription": "NO", "position": {}}
-        for content, path in ((file.getvalue(), "whole.flac"), (file.getvalue()[:9_000], "cut.flac"))
+        {"audio": {"bytes": flac(4.0, share), "path": path}, "transcription": "NO", "position": {}}
+        for share, path in ((1.0, "whole.flac"), (0.2, "cut.flac"))
     )
     assert seconds(cut) == 4, "its header is well"
     prepared = streaming.PreparedRows(tiny.processor())
@@ -147,6 +209,41 @@ def test_a_sound_that_breaks_off_is_left_out_of_its_batch(capsys):
     assert capsys.readouterr().err.startswith("left out 'cut.flac': ")
     with pytest.raises(AsrError, match=r"No sound of a batch can be read, 'cut\.flac' among them"):
         prepared.__getitems__([cut])
+
+
+def broken_stream(*whole: float) -> IterableDataset:
+    """Clips that are whole, of these lengths; one and a pair that break off, longer than any; one of 100 Hz."""
+    clips = [flac(length) for length in whole]
+    clips += [flac(4.0, 0.2), flac(2.0, 0.2), flac(2.0, 0.2), flac(0.3, rate=100)]
+    rows = [{"audio": {"bytes": clip, "path": f"{n}.flac"}, "transcription": "NO"} for n, clip in enumerate(clips)]
+    return IterableDataset.from_generator(lambda: iter(rows))
+
+
+def test_a_batch_in_which_every_sound_breaks_off_is_passed_over(capsys):
+    batches = StreamedBatches(broken_stream(0.5, 0.6, 1.9), 6, seconds, budget=4.0)
+    prepared = streaming.PreparedRows(tiny.processor())
+    given = list(batches)
+    rows = [[item["row"] for item in prepared.__getitems__(batch)] for batch in given]
+    assert len(rows) == 6
+    assert {name for batch in rows for name in batch} == {"0.flac", "1.flac", "2.flac"}
+    named = {line.split("'")[1] for line in capsys.readouterr().err.splitlines()}
+    assert named == {"3.flac", "4.flac", "5.flac", "6.flac"}
+    for number in range(1, 6):  # and it is passed over again where a training goes on
+        resumed = StreamedBatches(broken_stream(0.5, 0.6, 1.9), 6, seconds, budget=4.0)
+        resumed.go_on(given[number - 1][0]["position"])
+        assert texts(list(resumed)[number:]) == texts(given[number:])
+
+
+def test_a_stream_in_which_every_sound_breaks_off_ends():
+    with pytest.raises(AsrError, match="The stream holds no row for rank 0 that can be trained on"):
+        list(StreamedBatches(broken_stream(), 1, seconds, budget=4.0))
+
+
+def test_a_row_without_audio_is_named_by_its_text(capsys):
+    rows = [{"audio": None, "transcription": "SILENCE"}, {"audio": {"bytes": flac(0.5)}, "transcription": "NO"}]
+    stream = IterableDataset.from_generator(lambda: iter(rows))
+    assert texts(StreamedBatches(stream, 1, seconds)) == [["NO"]]
+    assert capsys.readouterr().err.startswith("left out 'SILENCE': ")
 
 
 def test_a_stream_without_a_row_to_train_on_ends(tmp_path):
@@ -174,6 +271,68 @@ def test_parquet_files_without_the_columns(parquet, tmp_path):
         Dataset.from_dict({"sound": [1], "text": ["NO"]}).to_parquet(str(file))
     with pytest.raises(AsrError, match=r"has no train rows of its own \(.*transcription"):
         stream_splits(source(str(tmp_path)))
+
+
+def write_parquet(folder, rows):
+    """Rows, their audio a dict, as a Parquet file of each split."""
+    for split in ("train", "validation"):
+        (folder / split).mkdir(parents=True)
+        pq.write_table(pa.Table.from_pylist(rows), folder / split / "0.parquet")
+    return source(str(folder))
+
+
+def test_no_path_in_a_parquet_file_leads_out_of_the_folder(tmp_path, capsys):
+    for name in ("outside.wav", "data/inside.wav"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(tiny.clip(0))
+    (tmp_path / "data" / "link.wav").symlink_to(tmp_path / "outside.wav")
+    outside = [str(tmp_path / "outside.wav"), "../outside.wav", str(tmp_path / "data" / "link.wav"), "/etc/hostname"]
+    inside = [str(tmp_path / "data" / "inside.wav")]
+    rows = [{"audio": {"bytes": None, "path": path}, "transcription": "NO"} for path in outside + inside]
+    rows.append({"audio": {"bytes": tiny.clip(1), "path": "/only/a/name.wav"}, "transcription": "YES"})
+    stream, validation = stream_splits(write_parquet(tmp_path / "data", rows))
+    for part in (stream, validation):
+        assert [row["audio"]["path"] for row in part] == [*inside, "/only/a/name.wav"]
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("left out")]
+    assert [line.split("'")[1] for line in lines] == outside * 2
+    assert all(f"leads out of {str(tmp_path / 'data')!r}: bring the file into the folder" in line for line in lines)
+
+
+def test_a_metadata_line_that_leads_out_of_the_folder_is_named_and_left_out(sounds, tmp_path, capsys):
+    shutil.copytree(sounds, tmp_path / "data")
+    (tmp_path / "outside.wav").write_bytes(tiny.clip(0))
+    for name in ("train/A", "validation"):
+        with open(tmp_path / "data" / name / "metadata.csv", "a") as file:
+            file.write(f"{'../' * name.count('/')}../../outside.wav,OUTSIDE\n")
+    stream, validation = stream_splits(source(str(tmp_path / "data")))
+    assert sorted(row["transcription"] for row in stream) == TEXTS
+    assert len(validation) == 2
+    assert [line.split("'")[1] for line in capsys.readouterr().err.splitlines()] == [
+        "../../outside.wav", "../../../outside.wav",
+    ]  # fmt: skip
+
+
+def test_no_parquet_file_is_read_from_outside_the_folder(parquet, tmp_path):
+    shutil.copytree(parquet, tmp_path / "data")
+    (tmp_path / "data" / "train" / "more.parquet").symlink_to(parquet / "train" / "0.parquet")
+    with pytest.raises(AsrError, match=r"more\.parquet' leads out of '.*data': bring the file into the folder"):
+        stream_splits(source(str(tmp_path / "data")))
+
+
+@pytest.mark.parametrize("where", ["{outside}", "../outside/*.parquet", "hf://datasets/someone/something/0.parquet"])
+@pytest.mark.parametrize("card", ["README.md", ".huggingface.yaml"])
+def test_no_card_sends_a_stream_out_of_the_folder(parquet, tmp_path, card, where):
+    shutil.copytree(parquet, tmp_path / "data")
+    (tmp_path / "outside").mkdir()
+    elsewhere = tiny.rows(2).remove_columns("transcription").add_column("transcription", ["SECRET", "SECRET"])
+    elsewhere.cast_column("audio", Audio(decode=False)).to_parquet(str(tmp_path / "outside" / "0.parquet"))
+    where = where.format(outside=tmp_path / "outside" / "0.parquet")
+    files = "".join(f"  - split: {split}\n    path: {where}\n" for split in ("train", "validation"))
+    lines = f"configs:\n- config_name: default\n  data_files:\n{files}"
+    (tmp_path / "data" / card).write_text(f"---\n{lines}---\n" if card == "README.md" else lines)
+    stream, validation = stream_splits(source(str(tmp_path / "data")))
+    assert sorted(row["transcription"] for row in stream) == TEXTS
+    assert len(validation) == 2
 
 
 # Training
@@ -205,6 +364,17 @@ def test_a_streamed_training_goes_on_to_the_same_weights(tune, tmp_path, monkeyp
         tune(tmp_path / "4", resume=True)
     card = (tmp_path / "4" / "README.md").read_text()
     assert "on a stream of clips of" in card
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_training_outlives_clips_that_break_off(tmp_path, workers):
+    checkpoint = tiny.write_checkpoint(tmp_path / "checkpoint")
+    recipe = replace(tiny.RECIPE, seconds_per_batch=1.0)
+    result = training.fine_tune(
+        replace(source("demo"), checkpoint=str(checkpoint), recipe=recipe), broken_stream(0.5, 0.6, 0.7), tiny.rows(2),
+        tiny.processor(), tmp_path / "out", max_steps=7, bf16=False, dataloader_num_workers=workers, **tiny.EACH_STEP,
+    )  # fmt: skip
+    assert len(tiny.losses(result)) == 7
 
 
 def test_a_stream_needs_an_end(tune, tmp_path):

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import AsrError, audio
-from ..loading import voice_of
+from ..loading import LEADS_OUT, voice_of
 from ..preprocessing import vocabulary
 from .clip import examine_clip
 from .reasons import MENDED, NORMALISED_AWAY, REASONS, Action, Model, Row, Severity
@@ -127,13 +127,16 @@ def _compare(rows: list[Row]) -> None:
     for same in clips.values():
         for number in same[1:]:
             _set(rows[number], "duplicate-audio", f"Row {same[0]} is the same sound.")
-        for number in same:
-            other = next((one for one in same if rows[one].words != rows[number].words), None)
-            if other is not None:
-                _set(
-                    rows[number], "conflicting-transcripts",
-                    f"Row {other} is the same sound with another transcript: one of the two is wrong.",
-                )  # fmt: skip
+        said = [rows[number].words for number in same]
+        other = next((number for number, words in zip(same, said, strict=True) if words != said[0]), None)
+        if other is None:
+            continue
+        for number, words in zip(same, said, strict=True):
+            _set(
+                rows[number], "conflicting-transcripts",
+                f"Row {other if words == said[0] else same[0]} is the same sound with another transcript: one of the "
+                "two is wrong.",
+            )  # fmt: skip
     _compare_speech_rates(rows)
     unspaced = [row for row in rows if row.unspaced]
     if len(unspaced) > len(rows) / 2:
@@ -253,31 +256,34 @@ def _audit(rows: list[Row], normalises: bool) -> Audit:
     )
 
 
-def _examine(rows: list[tuple[Any, Any, str]], model: Model) -> list[Row]:
-    """Looks at rows given as (audio, transcription, file)."""
+def _examine(rows: list[tuple[Any, Any, str, bool]], model: Model) -> list[Row]:
+    """Looks at rows given as (audio, transcription, file, whether it leads out of its folder)."""
     examined = []
-    for clip, text, file in rows:
+    for clip, text, file, outside in rows:
         row = Row(file)
         examine_text(row, text, model)
-        examine_clip(row, clip, model)
+        if outside:
+            row.problems["outside-folder"] = "Its file_name leads out of the folder: bring the file into the folder."
+        else:
+            examine_clip(row, clip, model)
         examined.append(row)
     return examined
 
 
-def _chunks(rows: Any) -> Iterator[list[tuple[Any, Any, str]]]:
+def _chunks(rows: Any) -> Iterator[list[tuple[Any, Any, str, bool]]]:
     for start in range(0, len(rows), CHUNK):
         if isinstance(rows, Sequence):
             part = rows[start : start + CHUNK]
         else:  # a dataset's slice is a dict of columns
             columns = rows[start : start + CHUNK]
             part = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
-        yield [(row.get("audio"), row.get("transcription"), _file(row)) for row in part]
+        yield [(row.get("audio"), row.get("transcription"), _file(row), bool(row.get(LEADS_OUT))) for row in part]
 
 
 def _file(row: Mapping[str, Any]) -> str:
     clip = row.get("audio")
     path = clip.get("path") if isinstance(clip, dict) else clip if isinstance(clip, (str, os.PathLike)) else None
-    return str(path or row.get("path") or "")
+    return str(row.get(LEADS_OUT) or path or row.get("path") or "")
 
 
 def _work(chunks: Iterable[tuple[str, list]], model: Model, processes: int) -> Iterator[tuple[str, list[Row]]]:
@@ -354,21 +360,23 @@ def _compare_splits(splits: dict[str, list[Row]], speakers: dict[str, list[str]]
     seen: dict[str, tuple[str, int]] = {}
     for name in [*order, *(name for name in splits if name not in order)]:
         for number, row in enumerate(splits[name]):
-            where = seen.setdefault(row.digest, (name, number)) if row.digest else (name, number)
+            where = seen.get(row.digest, (name, number))
+            if row.digest and not row.lost:  # what is set aside measures nothing
+                seen.setdefault(row.digest, where)
             if where[0] != name:
                 _set(
                     row, "clip-in-two-splits",
                     f"It is row {where[1]} of {where[0]} too, where it is to measure: it must not teach.",
                 )  # fmt: skip
+    first = {speaker: number for number, speaker in reversed(list(enumerate(speakers.get("test", []))))}
     for name in splits:
         if name == "test" or "test" not in splits:
             continue
         known = set(speakers[name]) - {""}
         counts = Counter(one for one in speakers["test"] if one in known)
         for speaker, count in counts.items():
-            first = speakers["test"].index(speaker)
             _set(
-                splits["test"][first], "speaker-in-two-splits",
+                splits["test"][first[speaker]], "speaker-in-two-splits",
                 f"The speaker {speaker!r} of {count} test rows also speaks in {name}: the measure will flatter.",
             )  # fmt: skip
 
@@ -404,11 +412,26 @@ def apply(rows: "Dataset | list[dict]", audit: Audit) -> tuple["Dataset | list[d
         for number, found in sorted(gone.items())
     ]  # fmt: skip
     stay = [number for number in range(len(rows)) if number not in gone]
-    mended = {one.row: repair_text(texts[one.row]) for one in audit.findings if one.reason in MENDED}
-    new = [mended.get(number, texts[number]) for number in stay]
+    mended = {
+        one.row: repair_text(texts[one.row]) for one in audit.findings if one.reason in MENDED and one.row not in gone
+    }
     if isinstance(rows, list):
-        return [{**rows[number], "transcription": said} for number, said in zip(stay, new, strict=True)], aside
-    kept = rows.select(stay) if gone else rows
-    if mended.keys() - gone.keys():
-        kept = kept.map(lambda row, number: {"transcription": new[number]}, with_indices=True)
-    return kept, aside
+        said = [mended.get(number, texts[number]) for number in stay]
+        return [{**rows[number], "transcription": text} for number, text in zip(stay, said, strict=True)], aside
+    if mended:
+        return _with_texts(rows, mended).select(stay), aside
+    return rows.select(stay) if gone else rows, aside
+
+
+def _with_texts(rows: "Dataset", texts: dict[int, str]) -> "Dataset":
+    """Rows of which some have another transcript. The sound of these alone is written to the cache."""
+    from datasets import concatenate_datasets
+
+    numbers = list(texts)
+    changed = rows.select(numbers).map(
+        lambda row, place: {"transcription": texts[numbers[place]]}, with_indices=True, features=rows.features
+    )
+    order = list(range(len(rows)))
+    for place, number in enumerate(numbers):
+        order[number] = len(rows) + place
+    return concatenate_datasets([rows, changed]).select(order)

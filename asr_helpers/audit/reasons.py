@@ -9,6 +9,7 @@ Action = Literal["keep", "repair", "set aside"]
 # What is done about each reason. An error is always set aside, a warning never.
 REASONS: dict[str, Action] = {
     # the file
+    "outside-folder": "set aside",
     "missing-file": "set aside",
     "empty-file": "set aside",
     "unreadable": "set aside",
