@@ -12,6 +12,7 @@ import unicodedata
 import warnings
 from collections import Counter, defaultdict
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -338,6 +339,56 @@ def test_several_processes_find_what_one_finds(monkeypatch):
     assert audit(rows, processor(), processes=2) == audit(rows, processor())
 
 
+@pytest.fixture
+def decoded(monkeypatch):
+    """A list that grows with every clip that is decoded."""
+    clips = []
+    read = audio.read_samples
+    monkeypatch.setattr("asr_helpers.audio.read_samples", lambda *args: clips.append(1) or read(*args))
+    return clips
+
+
+def shared_audit(splits, folder, world_size):
+    """What every rank finds, one thread being a rank."""
+    with ThreadPoolExecutor(world_size) as ranks:
+        place = {"folder": folder, "world_size": world_size}
+        done = [ranks.submit(audit_splits, splits, processor(), rank=rank, **place) for rank in range(world_size)]
+        return [one.result(timeout=60) for one in done]
+
+
+@pytest.mark.parametrize("world_size", [1, 2, 3])
+def test_ranks_decode_each_row_once_in_all_and_never_again(tmp_path, monkeypatch, decoded, world_size):
+    monkeypatch.setattr("asr_helpers.audit.CHUNK", 2)
+    train = [row(), row(b""), row(None, "pay\u200b me \ud800"), row(None, "café"), row(), row(None, None)]
+    splits = {"train": [*train, train[0]], "test": [row(), train[4]]}
+    alone = audit_splits(splits, processor())
+    decoded.clear()
+    assert shared_audit(splits, tmp_path, world_size) == [alone] * world_size
+    assert len(decoded) == 8, "all but the empty file"
+    assert shared_audit(splits, tmp_path, world_size) == [alone] * world_size
+    assert len(decoded) == 8, "what was found is kept"
+    splits["train"][0] = {**splits["train"][0], "transcription": "no"}
+    shared_audit(splits, tmp_path, world_size)
+    assert len(decoded) == 16, "for these rows and no others"
+    assert len(list(tmp_path.iterdir())) == world_size
+
+
+def test_what_is_kept_of_an_audit_is_for_these_files_and_this_model(tmp_path, decoded):
+    (tmp_path / "clip.wav").write_bytes(sound(voice(), format="WAV"))
+    splits = {"train": [{"audio": {"bytes": None, "path": str(tmp_path / "clip.wav")}, "transcription": "yes"}]}
+    other_rate = processor("ABC '")
+    other_rate.feature_extractor.sampling_rate = 8_000
+    for times, made in enumerate((processor(), processor("ABC '"), other_rate), 1):
+        for _ in range(2):
+            audit_splits(splits, made, folder=tmp_path / "kept")
+            assert len(decoded) == times
+    (tmp_path / "clip.wav").write_bytes(sound(voice(1.0), format="WAV"))
+    (found,) = audit_splits(splits, other_rate, folder=tmp_path / "kept").values()
+    assert (len(decoded), found.seconds) == (4, [1.0])
+    with pytest.raises(AsrError, match="2 ranks share an audit by files: name a folder that all of them see"):
+        audit_splits(splits, other_rate, world_size=2)
+
+
 class Deadly:
     """Ends the process that unpacks it."""
 
@@ -379,10 +430,7 @@ def test_what_is_no_file_is_missing_and_does_not_wait(tmp_path):
     assert reasons(audit(rows, processor())) == [{"missing-file"}] * 4
 
 
-def test_samples_are_decoded_once_and_not_at_all_where_the_header_says_enough(monkeypatch):
-    decoded = []
-    read = audio.read_samples
-    monkeypatch.setattr("asr_helpers.audio.read_samples", lambda *args: decoded.append(1) or read(*args))
+def test_samples_are_decoded_once_and_not_at_all_where_the_header_says_enough(decoded):
     long = row(sound(np.zeros(8_000 * 40), 8_000))
     audit([row(), long, row()], processor())
     assert len(decoded) == 2

@@ -59,9 +59,7 @@ def texts(batches) -> list[list[str]]:
 @pytest.mark.parametrize(("many", "groups"), [(64, 4_096), (2, 4_096), (1, 3)])
 @pytest.mark.parametrize("world_size", [1, 2, 3])
 @pytest.mark.parametrize("form", ["sounds", "parquet"])
-def test_each_row_is_read_once_a_pass_and_a_stop_changes_nothing(
-    request, monkeypatch, form, world_size, many, groups
-):
+def test_each_row_is_read_once_a_pass_and_a_stop_changes_nothing(request, monkeypatch, form, world_size, many, groups):
     """Whether the ranks share out rows or shards, these one by one or in groups."""
     monkeypatch.setattr(streaming, "MANY", many)
     monkeypatch.setattr(streaming, "GROUPS", groups)

@@ -15,6 +15,7 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from multiprocessing import get_context
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,6 +25,7 @@ from ..loading import LEADS_OUT, voice_of
 from ..preprocessing import vocabulary
 from .clip import examine_clip
 from .reasons import MENDED, NORMALISED_AWAY, REASONS, Action, Model, Row, Severity
+from .shares import fingerprint, read_share, share_file, write_share
 from .text import examine_text, repair_text
 
 if TYPE_CHECKING:
@@ -212,6 +214,10 @@ def audit_splits(
     splits: "Mapping[str, Dataset | Sequence[Mapping[str, Any]]]",
     processor: "ProcessorMixin | None" = None,
     processes: int = 1,
+    *,
+    folder: str | os.PathLike | None = None,
+    rank: int = 0,
+    world_size: int = 1,
 ) -> dict[str, Audit]:
     """Looks at several splits, and at what they share: the same clip, or a speaker, on both sides of a measurement.
 
@@ -221,22 +227,51 @@ def audit_splits(
     Args:
         splits: by name, "train", "validation", "test".
         processor, processes: as in `audit`.
+        folder: keeps what was found. The same rows, audited for the same model by as many ranks, are not decoded
+            again. It must be one that all ranks see; it holds transcripts.
+        rank, world_size: which of how many ranks this is, where several do the same. Each looks at its share, waits
+            for the others' in `folder`, and returns what all found.
+
+    Raises:
+        AsrError: there are several ranks and no folder.
     """
+    if world_size > 1 and folder is None:
+        raise AsrError(f"{world_size} ranks share an audit by files: name a folder that all of them see.")
     extractor = getattr(processor, "feature_extractor", None)
     model = Model() if processor is None else Model(extractor.sampling_rate, vocabulary(processor))
     normalises = processor is None or getattr(extractor, "do_normalize", False)
-    total = sum(map(len, splits.values()))
-    chunks = ((name, chunk) for name, part in splits.items() for chunk in _chunks(part))
+    places = [(name, start) for name, part in splits.items() for start in range(0, len(part), CHUNK)]
+    if folder is None:
+        shares = [_examine_share(splits, places, model, processes)]
+    else:
+        every = (row for name, start in places for row in _chunk(splits[name], start))
+        name = fingerprint(every, model)
+        files = [share_file(Path(folder), name, one, world_size) for one in range(world_size)]
+        if not files[rank].is_file():
+            write_share(files[rank], _examine_share(splits, places[rank::world_size], model, processes))
+        shares = [read_share(file) for file in files]
     examined: dict[str, list[Row]] = {name: [] for name in splits}
-    progress = _Progress(total)
-    for name, done in _work(chunks, model, processes if total >= FEWEST_ROWS else 1):
-        examined[name] += done
-        progress.add(done)
-    progress.end()
+    for number, (name, _) in enumerate(places):
+        examined[name] += shares[number % world_size][number // world_size]
     for part in examined.values():
         _compare(part)
     _compare_splits(examined, _speakers(splits))
     return {name: _audit(part, normalises) for name, part in examined.items()}
+
+
+def _examine_share(
+    splits: Mapping[str, Any], places: list[tuple[str, int]], model: Model, processes: int
+) -> list[list[Row]]:
+    """Looks at the chunks that begin at these rows of these splits."""
+    total = sum(min(CHUNK, len(splits[name]) - start) for name, start in places)
+    chunks = ((name, _chunk(splits[name], start)) for name, start in places)
+    progress = _Progress(total)
+    share = []
+    for _, done in _work(chunks, model, processes if total >= FEWEST_ROWS else 1):
+        share.append(done)
+        progress.add(done)
+    progress.end()
+    return share
 
 
 def _audit(rows: list[Row], normalises: bool) -> Audit:
@@ -257,7 +292,7 @@ def _audit(rows: list[Row], normalises: bool) -> Audit:
 
 
 def _examine(rows: list[tuple[Any, Any, str, bool]], model: Model) -> list[Row]:
-    """Looks at rows given as (audio, transcription, file, whether it leads out of its folder)."""
+    """Looks at rows given as `_chunk` gives them."""
     examined = []
     for clip, text, file, outside in rows:
         row = Row(file)
@@ -270,14 +305,12 @@ def _examine(rows: list[tuple[Any, Any, str, bool]], model: Model) -> list[Row]:
     return examined
 
 
-def _chunks(rows: Any) -> Iterator[list[tuple[Any, Any, str, bool]]]:
-    for start in range(0, len(rows), CHUNK):
-        if isinstance(rows, Sequence):
-            part = rows[start : start + CHUNK]
-        else:  # a dataset's slice is a dict of columns
-            columns = rows[start : start + CHUNK]
-            part = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
-        yield [(row.get("audio"), row.get("transcription"), _file(row), bool(row.get(LEADS_OUT))) for row in part]
+def _chunk(rows: Any, start: int) -> list[tuple[Any, Any, str, bool]]:
+    """CHUNK rows from a place on, as (audio, transcription, file, whether it leads out of its folder)."""
+    part = rows[start : start + CHUNK]
+    if not isinstance(rows, Sequence):  # a dataset's slice is a dict of columns
+        part = [dict(zip(part, values, strict=True)) for values in zip(*part.values(), strict=True)]
+    return [(row.get("audio"), row.get("transcription"), _file(row), bool(row.get(LEADS_OUT))) for row in part]
 
 
 def _file(row: Mapping[str, Any]) -> str:

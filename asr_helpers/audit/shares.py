@@ -1,0 +1,69 @@
+"""The audit shared out: each rank keeps what it found of its rows in a file, and reads the other ranks' files.
+
+Conventions: a share is a list of chunks, a chunk a list of `Row`. A file's name says which rows were looked at and for
+which model, so that the same audit, as of a training that is resumed, decodes nothing again.
+"""
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from .. import __version__
+from .reasons import Model, Row
+
+WAIT = 0.1  # s between two looks for another rank's file
+
+
+def fingerprint(rows: Iterable[tuple[Any, Any, str, bool]], model: Model) -> str:
+    """What an audit is of, in short: the rows, given as (audio, transcription, file, outside), and the model.
+
+    Nothing is decoded: of a file its path, its size and when it was changed are taken.
+    """
+    digest = hashlib.blake2b(digest_size=16)
+    digest.update(repr((__version__, model.sampling_rate, sorted(model.characters or "-"))).encode())
+    for clip, text, file, outside in rows:
+        content = clip.get("bytes") if isinstance(clip, dict) else clip
+        state: tuple[int, ...] = ()
+        if isinstance(content, (bytes, bytearray, memoryview)):
+            state = (len(content),)
+            digest.update(content)
+        elif not outside:
+            try:
+                facts = os.stat(file)
+                state = (facts.st_size, facts.st_mtime_ns)
+            except (OSError, ValueError):  # it is missing, or no name of a file
+                pass
+        digest.update(ascii((text, file, outside, state)).encode())
+    return digest.hexdigest()
+
+
+def share_file(folder: Path, name: str, rank: int, world_size: int) -> Path:
+    """Where a rank keeps its share of the audit that has this fingerprint."""
+    return folder / f"{name}-{rank}-of-{world_size}.json"
+
+
+def write_share(file: Path, share: list[list[Row]]) -> None:
+    """Writes a rank's share, whole or not at all, in place of the one it wrote of other rows."""
+    rank = file.name.partition("-")[2]
+    file.parent.mkdir(parents=True, exist_ok=True)
+    for old in file.parent.glob(f"*-{rank}"):
+        old.unlink()
+    partial = file.with_suffix(".partial")
+    content = [[asdict(row) | {"outside": sorted(row.outside)} for row in chunk] for chunk in share]
+    partial.write_text(json.dumps(content))
+    os.replace(partial, file)
+
+
+def read_share(file: Path) -> list[list[Row]]:
+    """Reads a rank's share; waits for it where it is not there yet."""
+    while not file.is_file():
+        time.sleep(WAIT)
+    return [
+        [Row(**row | {"outside": frozenset(row["outside"])}) for row in chunk]
+        for chunk in json.loads(file.read_text())
+    ]  # fmt: skip
