@@ -102,14 +102,20 @@ def audit(args: argparse.Namespace) -> int:
     return 1 if lines else 0
 
 
-def _audit(splits: "DatasetDict", processor: "ProcessorMixin") -> "dict[str, Audit]":
+def _audit(
+    splits: "DatasetDict", processor: "ProcessorMixin", folder: str | Path | None = None
+) -> "dict[str, Audit]":
+    """Audits splits; with a folder, the ranks share the work and keep what they found there."""
     from .audit import audit_splits
 
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     here = int(os.environ.get("LOCAL_WORLD_SIZE", 1))  # under torchrun, so many of us do the same on this machine
     # The progress that it shows is the same in all of them.
     with open(os.devnull, "w") as nowhere, nullcontext() if _is_first() else redirect_stderr(nowhere):
-        return audit_splits(splits, processor, processes=max(cores // here, 1))
+        place = {"rank": int(os.environ.get("RANK", 0)), "world_size": int(os.environ.get("WORLD_SIZE", 1))}
+        return audit_splits(
+            splits, processor, processes=max(cores // here, 1), folder=folder, **(place if folder else {})
+        )
 
 
 def _totals(audits: "dict[str, Audit]") -> dict[str, dict[str, float]]:
@@ -127,7 +133,7 @@ def _set_aside(splits: "DatasetDict", processor: "ProcessorMixin", output_dir: s
     """Audits all splits and leaves out of train and validation what must be; its list stays in `output_dir`."""
     from .audit import apply
 
-    audits = _audit(splits, processor)
+    audits = _audit(splits, processor, Path(output_dir) / ".audit")
     reasons = _reasons(audits)
     if strict and reasons:
         raise AsrError(f"The audit found {reasons}: see `asr-helpers audit`, and mend the rows or leave out --strict.")

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from datasets import Dataset, IterableDataset
     from transformers import ProcessorMixin, Trainer, TrainerCallback, TrainingArguments, Wav2Vec2ForCTC
 
-# Samples. Batches padded to multiples of 32 frames have shapes that recur: on a CPU they run faster.
+# Samples, the stride of 32 frames. Batches padded to multiples of it have shapes that recur: on a CPU they run faster.
 PAD_TO_MULTIPLE_OF = 32 * 320
 TRIAL_STEPS = 50  # A fresh head that was given fewer has not been trained, only tried.
 
@@ -334,6 +334,10 @@ def build_trainer(
     settings = {"weight_decay": args.weight_decay, **settings}
     seed = args.seed if args.data_seed is None else args.data_seed
     place = {"seed": seed, "rank": args.process_index, "world_size": args.world_size}
+    played = {}  # how much longer a batch becomes where its speed is changed
+    if recipe.speed_perturbation:
+        rate = processor.feature_extractor.sampling_rate
+        played = {"slowest": 1 - recipe.speed_perturbation, "pad_to_multiple_of": PAD_TO_MULTIPLE_OF / rate}
     lengths = batches = None
     if not isinstance(train, Dataset):
         if args.max_steps < 1:
@@ -341,12 +345,12 @@ def build_trainer(
         batches = StreamedBatches(
             train, args.max_steps * args.gradient_accumulation_steps,
             partial(check_row, model=model, processor=processor),
-            budget=recipe.seconds_per_batch, batch_size=args.train_batch_size, **place,
+            budget=recipe.seconds_per_batch, batch_size=args.train_batch_size, **played, **place,
         )  # fmt: skip
     elif args.train_sampling_strategy != "random":
         lengths = Dataset.from_dict({args.length_column_name: durations(train)})
     elif recipe.seconds_per_batch:
-        batches = DurationBatches(durations(train), recipe.seconds_per_batch, **place)
+        batches = DurationBatches(durations(train), recipe.seconds_per_batch, **played, **place)
     else:
         batches = RandomBatches(len(train), args.train_batch_size, **place)
     streamed = isinstance(batches, StreamedBatches)

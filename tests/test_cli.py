@@ -288,6 +288,24 @@ def test_every_part_of_the_recipe_can_be_given(tones, checkpoint, tmp_path, caps
     assert "recipe: learning_rate 0.0002, head_learning_rate 0.004, num_train_epochs 7" in capsys.readouterr().out
 
 
+def test_a_checkpoint_of_wav2vec2_bases_size_goes_through_the_whole_command(tones, tmp_path, capsys):
+    """As `--checkpoint facebook/wav2vec2-base` does, but with random weights, and an encoder without a head."""
+    start = tiny.write_checkpoint(
+        tmp_path / "base", hidden_size=768, num_hidden_layers=12, num_attention_heads=12, intermediate_size=3_072,
+        conv_dim=(512,) * 7, num_conv_pos_embeddings=128, num_conv_pos_embedding_groups=16,
+    )  # fmt: skip
+    out = tmp_path / "out"
+    assert main(["train", str(tones), "--checkpoint", str(start), "--output-dir", str(out), "--max-steps", "2"]) == 0
+    printed = capsys.readouterr().out
+    assert "recipe: learning_rate 0.0001, head_learning_rate 0.002, num_train_epochs 20, " in printed
+    assert "freeze_feature_encoder True" in printed
+    assert "step 2 of 2: loss" in printed
+    card = (out / "README.md").read_text()
+    assert "base, fine-tuned with a fresh CTC head on 8 clips" in card
+    assert "demo checkpoint" not in card
+    assert main(["evaluate", str(tones), "--model", str(out)]) == 0
+
+
 def test_a_training_that_collapses_exits_with_another_status(tones, checkpoint, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(training, "TRIAL_STEPS", 0)
     command = ["train", str(tones), "--checkpoint", str(checkpoint), "--max-steps", "2"]

@@ -497,6 +497,32 @@ def test_the_recipe_chooses_batches_by_duration(checkpoint, tmp_path):
         assert batch["input_values"].shape[1] == round(16_000 * (0.4 + 0.02 * max(batch["rows"])))
 
 
+@pytest.mark.parametrize("streamed", [False, True])
+def test_a_batch_that_is_played_slower_still_holds_no_more_than_was_asked_for(
+    checkpoint, tmp_path, monkeypatch, streamed
+):
+    recipe = replace(tiny.RECIPE, seconds_per_batch=12, num_train_epochs=1, speed_perturbation=0.1)
+    rows, sizes = tiny.rows(40, 0.7), []
+    train = rows.to_iterable_dataset() if streamed else rows
+    args = training.training_arguments(
+        tmp_path, recipe, bf16=False, eval_strategy="no", save_strategy="no", load_best_model_at_end=False,
+        max_steps=12,
+    )  # fmt: skip
+    model = training.build_model(str(checkpoint), tiny.processor())
+    trainer = training.build_trainer(model, tiny.processor(), train, rows.select([0]), recipe, args)
+    step = transformers.Trainer.training_step
+    monkeypatch.setattr(
+        transformers.Trainer, "training_step",
+        lambda self, model, inputs, *more: (
+            sizes.append(inputs["input_values"].numel()) or step(self, model, inputs, *more)
+        ),
+    )  # fmt: skip
+    trainer.train()
+    assert len(sizes) == 12
+    assert max(sizes) <= 12 * 16_000
+    assert max(sizes) > 0.7 * 12 * 16_000, "and not much less either"
+
+
 def test_a_clip_is_evaluated_alone_and_nothing_is_rounded_up(checkpoint, tmp_path):
     rows = tiny.rows(3, 0.4, 0.02)
     args = training.training_arguments(tmp_path, tiny.RECIPE, bf16=False)

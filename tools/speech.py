@@ -216,10 +216,10 @@ def telephone(
     hum = sum(np.sin(2 * np.pi * mains * k * time + rng.uniform(0, 6.3)) / k for k in (2, 3, 4, 6))
     noise = hiss / (hiss.std() + 1e-9) + rng.uniform(0, 0.5) * hum / hum.std()
     noise *= 10 ** ((level - snr) / 20) / noise.std()
-    return _mu_law(np.clip(speech + noise, -1, 1)).astype(np.float32)
+    return mu_law(np.clip(speech + noise, -1, 1)).astype(np.float32)
 
 
-def _mu_law(waveform: np.ndarray, mu: int = 255) -> np.ndarray:
+def mu_law(waveform: np.ndarray, mu: int = 255) -> np.ndarray:
     """ITU-T G.711's companding: 8 bits a sample, finer where the signal is small."""
     code = np.round(np.sign(waveform) * np.log1p(mu * np.abs(waveform)) / np.log1p(mu) * 127) / 127
     return np.sign(code) * np.expm1(np.abs(code) * np.log1p(mu)) / mu

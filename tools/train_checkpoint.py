@@ -268,7 +268,9 @@ claim about human speech.
 
 ## Recipe
 
-`tools/train_checkpoint.py`, seed {seed}, on {device} ({cores} cores):
+"""
+
+RECIPE = """`tools/train_checkpoint.py`, seed {seed}, on {device} ({cores} cores):
 
 - **Speech**: {num_clips:,} clips made afresh, {unique_hours:.0f} hours, each heard {passes} times:
   {audio_hours:.0f} hours of padded audio in {steps:,} steps.
@@ -314,7 +316,9 @@ ones.
 
 It has heard no sentence of the demo corpus and none of its six held-out voices ({held_out}).
 `tests/test_corpus.py` draws everything it heard from the seed, and looks.
+"""
 
+NUMBERS = """
 ## Its own numbers
 
 With the CTC head it was trained with, which is not shipped, on 96 new clips each, greedy decoding, no language model:
@@ -329,8 +333,13 @@ After fine-tuning with a fresh head on the demo corpus: see the card in `fine_tu
 
 def card(recipe: dict) -> str:
     """The model card, from training.json's content."""
+    return said(CARD + RECIPE + NUMBERS, recipe)
+
+
+def said(text: str, recipe: dict) -> str:
+    """A part of the card, filled in from training.json's content."""
     last = recipe["history"][-1]
-    return CARD.format(
+    return text.format(
         **recipe, variants=len(VARIANTS), plain=len(PLAIN_VARIANTS), rate=PEAK_RATE, warmup=WARMUP_STEPS,
         second=FINISHING_FROM // CLIPS_PER_ROUND, third=CALLS_FROM // CLIPS_PER_ROUND,
         fourth=WIDE_FROM // CLIPS_PER_ROUND, fifth=COLOURED_FROM // CLIPS_PER_ROUND,

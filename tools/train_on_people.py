@@ -1,0 +1,508 @@
+"""Trains the demo checkpoint on: from a recogniser of synthetic voices to one that hears people as well.
+
+    python tools/train_on_people.py --people ../shared/real_speech/people --work /tmp/people
+    python tools/train_on_people.py --people DIR --rounds 2 --work /tmp/try --output-dir /tmp/try/recogniser
+
+`--people` is a folder in the audiofolder form (`train` and `validation`, each with a metadata.csv of `file_name`,
+`transcription`, `speaker`, `corpus`). First every clip is decoded and the synthetic ones are spoken, once, into
+`--work`. Then work goes in rounds. In each, clips are drawn, each one is given a speed, a room, a colour, a line and
+a noise of its own, and the model trains on them. After each round the state is saved in `--work`; the same command
+resumes there. What is drawn follows from the seed and the round alone. At the end `--work` holds the recogniser,
+`--output-dir` its encoder with the card.
+"""
+
+import argparse
+import copy
+import csv
+import json
+import os
+import random
+import re
+import sys
+import time
+from collections import Counter
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import soxr
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+import train_checkpoint
+from pretraining_sentences import LEXICON
+from speech import TELEPHONE_RATE, move_formants, mu_law, synthesise, trim
+from train_checkpoint import DEVELOPMENT_VARIANTS, SAMPLING_RATE, batches, clip, padded_length, processor, save_half
+
+SEED = 20261124
+PEAK_RATE, WARMUP_STEPS = 1e-3, 300
+FROZEN_FROM = 0.4  # of all rounds: from then on the convolutions stay as they are, and a step takes a quarter less
+# Each round draws this share of a corpus: books, which are what the validation people mostly read, twice as often.
+SHARES = {
+    "LibriSpeech dev-clean": 0.5,
+    "LibriSpeech train-clean-100": 0.5,
+    "LJSpeech": 0.5,
+    "dataset-voice-kathleen": 0.25,
+    "speechocean762": 0.25,
+    "synthetic": 0.2,
+}
+# Recipes from train_checkpoint.clip, after the last one that the synthetic checkpoint heard.
+SYNTHETIC = range(77 * train_checkpoint.CLIPS_PER_ROUND, 77 * train_checkpoint.CLIPS_PER_ROUND + 7_000)
+DIGITS = "zero one two three four five six seven eight nine oh".split()
+LONGEST = 20.0  # s
+# Of people's clips, heard as they were recorded: a model this small, given hours and not days, learns less from
+# people when every clip is disturbed.
+PLAIN = 0.5
+
+
+def words_one_by_one(rng: random.Random) -> list[str]:
+    """What a person says word by word, with a pause after each: mostly digits."""
+    digits = rng.random() < 0.7
+    lexicon = DIGITS if digits else LEXICON
+    return [rng.choice(lexicon) for _ in range(rng.randint(3, 8) if digits else rng.randint(2, 5))]
+
+
+def speak(index: int, seed: int = train_checkpoint.SEED, **kwargs) -> tuple[np.ndarray, str]:
+    """A synthetic clip before any line: (num_samples,) int16 at 16 kHz, and its text. One in eight is single words."""
+    recipe, rng, chance = clip(seed, index, **kwargs), np.random.default_rng([seed, index]), random.Random(index)
+    single = chance.random() < 1 / 8
+    parts = words_one_by_one(chance) if single else [recipe.text]
+    pieces = []
+    for part in parts:
+        waveform, rate = synthesise(part, recipe.voice)
+        quiet = (rng.uniform(0.0, 0.15), rng.uniform(0.0, 0.15)) if single else rng.uniform(0.02, 0.5, 2)
+        waveform = trim(waveform, rate, *quiet)
+        pieces.append(soxr.resample(waveform, rate / recipe.stretch, SAMPLING_RATE, quality="MQ"))
+    waveform = np.concatenate(pieces)
+    if recipe.formants:
+        waveform = move_formants(waveform, SAMPLING_RATE, rng, recipe.formants)
+    return as_int16(0.9 * waveform / (np.abs(waveform).max() + 1e-6)), " ".join(parts)
+
+
+def as_int16(waveform: np.ndarray) -> np.ndarray:
+    return np.clip(waveform * 32_767, -32_768, 32_767).astype(np.int16)
+
+
+@dataclass
+class Corpus:
+    """Clips in one long array, on disk: clip i is `samples[starts[i] : starts[i + 1]]`, int16 at 16 kHz."""
+
+    path: Path
+    starts: list[int]
+    texts: list[str]
+    names: list[str]
+
+    def __getitem__(self, number: int) -> np.ndarray:
+        samples = np.load(self.path.with_suffix(".npy"), mmap_mode="r")
+        return np.asarray(samples[self.starts[number] : self.starts[number + 1]])
+
+    @classmethod
+    def made(cls, path: Path, clips) -> "Corpus":
+        """Reads it from `path`, or makes it there from clips (waveform, text, name of the corpus)."""
+        if not path.with_suffix(".json").is_file():
+            waveforms, texts, names = zip(*clips(), strict=True)
+            np.save(path.with_suffix(".npy"), np.concatenate(waveforms))
+            starts = np.cumsum([0, *map(len, waveforms)]).tolist()
+            path.with_suffix(".json").write_text(json.dumps({"starts": starts, "texts": texts, "names": names}))
+        return cls(path, **json.loads(path.with_suffix(".json").read_text()))
+
+
+def people(folder: Path):
+    """The clips of an audiofolder's split that can be written in capitals and apostrophes, without a number."""
+    with open(folder / "metadata.csv", newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            text = " ".join(re.sub(r"[^A-Z' ]", " ", row["transcription"].upper().replace("’", "'")).split())
+            waveform, rate = soundfile.read(folder / row["file_name"], dtype="float32")
+            if re.search(r"\d", row["transcription"]) or not text or len(waveform) > LONGEST * rate:
+                continue
+            yield as_int16(soxr.resample(waveform, rate, SAMPLING_RATE)), text, row["corpus"]
+
+
+def sources(folder: Path, corpus: Corpus) -> dict[str, tuple[int, int]]:
+    """Of each corpus, how many clips are trained on and how many speakers it has."""
+    speakers = {}
+    with open(folder / "metadata.csv", newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            speakers.setdefault(row["corpus"], set()).add(row["speaker"])
+    return {name: (corpus.names.count(name), len(speakers[name])) for name in sorted(speakers)}
+
+
+def heard(record: dict) -> tuple[set[str], set[str]]:
+    """Every synthetic sentence and every synthetic voice's name that a checkpoint with this training.json has heard.
+
+    Single words, which no sentence is made of, are left out.
+    """
+    first = record["first"]
+    sentences, voices = train_checkpoint.heard(first["seed"], first["num_clips"])
+    more = [clip(train_checkpoint.SEED, index) for index in SYNTHETIC]
+    return sentences | {one.text for one in more}, voices | {one.voice.name for one in more}
+
+
+def disturb(waveform: np.ndarray, rng: np.random.Generator, telephone: float) -> np.ndarray:
+    """Another speed, room, distance, microphone, line and noise: (num_samples,) int16 in and out.
+
+    Args:
+        telephone: how often it goes down a telephone line, 300 to 3,400 Hz in 8-bit mu-law at 8 kHz.
+    """
+    speed = rng.uniform(0.89, 1.12)
+    sound = soxr.resample(waveform.astype(np.float32) / 32_768, SAMPLING_RATE, SAMPLING_RATE / speed, quality="LQ")
+    num_samples = len(sound)
+    tail = round(SAMPLING_RATE * 0.35)
+    size = -(-(num_samples + tail) // 4_096) * 4_096  # a length whose Fourier transform is quick
+    frequency = np.fft.rfftfreq(size, 1 / SAMPLING_RATE).astype(np.float32)
+    # Mouth and microphone: six gains of up to some dB either way, and a tilt.
+    limit = rng.uniform(0, 8)
+    bands = np.geomspace(150, 7_000, 7)
+    decibels = np.interp(np.log(np.maximum(frequency, 1)), np.log(bands), rng.uniform(-limit, limit, len(bands)))
+    response = (10 ** (decibels / 20)).astype(np.float32)
+    by_telephone = rng.random() < telephone
+    if by_telephone:
+        low, high = rng.uniform(150, 330), rng.uniform(3_000, 3_800)
+        response /= np.sqrt(1 + np.float32(low) ** 8 / np.maximum(frequency, 1) ** 8)
+        response /= np.sqrt(1 + (frequency / np.float32(high)) ** 24)
+    elif rng.random() < 0.2:  # a recording that was once kept at a lower rate
+        response /= np.sqrt(1 + (frequency / rng.uniform(3_400, 7_500)) ** 24)
+    if rng.random() < 0.2:  # a room: direct sound, then an echo that dies away
+        echo = rng.standard_normal(tail) * 10 ** (-3 * np.arange(tail) / SAMPLING_RATE / rng.uniform(0.1, 0.5))
+        echo *= 10 ** (rng.uniform(-20, -3) / 20) / np.sqrt(np.sum(echo**2))
+        echo[0] = 1
+        response = response * np.fft.rfft(echo.astype(np.float32), size)
+    spectrum = np.fft.rfft(sound, size) * response
+    level = np.linalg.norm(spectrum)
+    snr = rng.uniform(12, 60)
+    if snr < 45:
+        colour = (np.maximum(frequency, 60) / 1_000) ** np.float32(rng.uniform(-1, 0.1))  # from rumble to hiss
+        if by_telephone:
+            colour *= (frequency > 200) & (frequency < 3_600)
+        noise = rng.standard_normal((len(frequency), 2), dtype=np.float32).view(np.complex64)[:, 0] * colour
+        # The speech fills `num_samples` of the transform's `size`, the noise all of it.
+        spectrum += noise * (level / np.linalg.norm(noise) * 10 ** (-snr / 20) * (size / num_samples) ** 0.5)
+    sound = np.fft.irfft(spectrum, size)[:num_samples]
+    sound /= np.sqrt(np.mean(sound**2)) + 1e-9
+    sound = sound * 10 ** (rng.uniform(-38, -18) / 20)
+    if by_telephone:
+        line = soxr.resample(sound.astype(np.float32), SAMPLING_RATE, TELEPHONE_RATE, quality="LQ")
+        sound = soxr.resample(mu_law(np.clip(line, -1, 1)), TELEPHONE_RATE, SAMPLING_RATE, quality="LQ")
+    return as_int16(sound)
+
+
+def disturbed(task: tuple[Corpus, int, tuple[int, ...]]) -> np.ndarray:
+    corpus, number, seed = task
+    rng = np.random.default_rng(seed)
+    synthetic = corpus.names[number] == "synthetic"
+    if not synthetic and rng.random() < PLAIN:
+        return corpus[number]
+    return disturb(corpus[number], rng, 0.6 if synthetic else 0.35)
+
+
+def start_round(pool: ProcessPoolExecutor, corpora: list[Corpus], seed: int, number: int):
+    """Draws a round's clips and sets the pool to disturbing them: the sounds as they come, and their texts."""
+    rng = random.Random(f"{seed} {number}")
+    tasks = []
+    for which, corpus in enumerate(corpora):
+        for share in sorted(set(map(SHARES.get, corpus.names))):
+            clips = [i for i, name in enumerate(corpus.names) if SHARES[name] == share]
+            # In the rounds that make up one pass, each clip once.
+            rounds = round(1 / share)
+            random.Random(f"{seed} {which} {share} {number // rounds}").shuffle(clips)
+            clips = clips[number % rounds :: rounds]
+            tasks += [(corpus, i, (seed, number, which, i)) for i in clips]
+    rng.shuffle(tasks)
+    return pool.map(disturbed, tasks, chunksize=16), [corpus.texts[i] for corpus, i, _ in tasks]
+
+
+def finish_round(started) -> list[tuple[np.ndarray, str]]:
+    return sorted(zip(*started, strict=True), key=lambda pair: len(pair[0]))
+
+
+def collate(clips, tokenizer):
+    import torch
+
+    longest = padded_length(max(len(waveform) for waveform, _ in clips))
+    values = torch.zeros(len(clips), longest)  # (B, T)
+    for row, (waveform, _) in enumerate(clips):
+        samples = torch.from_numpy(waveform).float()
+        values[row, : len(samples)] = (samples - samples.mean()) / (samples.std() + 1e-5)
+    labels = [torch.tensor(tokenizer(text.upper()).input_ids) for _, text in clips]
+    return values, torch.nn.utils.rnn.pad_sequence(labels, batch_first=True, padding_value=-100)  # (B, L)
+
+
+def backward(model, clips, tokenizer, bf16: bool, frozen: bool, seed: int, share: float):
+    """The loss of a batch, its gradient times `share` added to the model's; and the seconds of sound."""
+    import torch
+
+    values, labels = collate(clips, tokenizer)
+    with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+        with torch.set_grad_enabled(not frozen):
+            features = model.wav2vec2.feature_extractor(values)  # (B, C, T)
+        hidden, _ = model.wav2vec2.feature_projection(features.transpose(1, 2))  # (B, T, H)
+        hidden = hidden * time_mask(hidden.shape, seed)
+        logits = model.lm_head(model.wav2vec2.encoder(hidden).last_hidden_state)  # (B, T, V)
+    spoken = labels >= 0
+    loss = torch.nn.functional.ctc_loss(
+        logits.float().log_softmax(-1).transpose(0, 1), labels[spoken], torch.full((len(labels),), logits.shape[1]),
+        spoken.sum(-1), blank=model.config.pad_token_id, zero_infinity=True,
+    )  # fmt: skip
+    (loss * share).backward()
+    return loss.item(), values.numel() / SAMPLING_RATE
+
+
+CARD = """---
+library_name: transformers
+license: apache-2.0
+language: en
+tags:
+- wav2vec2
+---
+
+# The demo checkpoint
+
+A small Wav2Vec2 encoder ({parameters:,} parameters, half-precision weights) without a CTC head, and its processor:
+`facebook/wav2vec2-base` in small, so that fine-tuning it means what it means there. It has heard synthetic English
+speech over a telephone line, and then people reading English and synthetic speech together, from near and far, by
+telephone and by microphone. It is for learning and for small tasks of one's own; it is far from what a large
+recogniser hears.
+
+## People it has heard
+
+{people_hours:.1f} hours, {passes}, each clip each time at another speed, in another room, through another line:
+
+| corpus | clips | speakers | licence and attribution |
+|---|---|---|---|
+{sources}
+
+The validation people, by whom the recipe was chosen, and the test people speak nowhere in it.
+
+## First: synthetic voices
+
+{synthetic}
+## Then: people and synthetic voices
+
+`tools/train_on_people.py`, seed {seed}, on {device} ({cores} cores), from the recogniser of the first part:
+
+- **Speech**: {rounds} rounds, {audio_hours:.0f} hours of padded audio in {steps:,} steps. Each round draws half of the
+  books' clips, a quarter of the other people's, and a fifth of {num_synthetic:,} synthetic clips ({synthetic_hours:.1f}
+  hours, recipes {first_clip:,} to {last_clip:,} of the last stage above; one in eight is single words, mostly digits).
+- **Disturbance**, of all synthetic clips and of half of people's: speeds of 0.89 to 1.12; an equaliser of up to 8 dB
+  either way; a room, with an echo, for one clip in five; rumble or hiss at 12 dB and more for three in four; a
+  telephone line for six in ten synthetic clips and for one in three of people's.
+- **Training**: CTC, AdamW, peak rate {rate}, {warmup} steps of warm-up, then falling in a line to 0; spans of up to
+  0.2 s masked; convolutions kept as they were after two fifths of the rounds; {train_hours:.1f} hours of work.
+
+## Its own numbers
+
+With the CTC head it was trained with, greedy decoding, no language model, 60 clips of each corpus's validation people,
+and 96 clips of four synthetic voices that it never heard, disturbed and by telephone:
+
+| clips | WER | CER |
+|---|---|---|
+{table}
+
+After fine-tuning with a fresh head on the demo corpus: notebook 05. The recogniser in `fine_tuned/` has a head, and
+its card has numbers on people's test clips.
+"""
+
+# As the table of the card names them.
+ATTRIBUTION = {
+    "LibriSpeech dev-clean": "CC BY 4.0; V. Panayotov, G. Chen, D. Povey, S. Khudanpur, 2015",
+    "LibriSpeech train-clean-100": "CC BY 4.0; the same",
+    "LJSpeech": "public domain; K. Ito, L. Johnson, 2017",
+    "dataset-voice-kathleen": "CC0 1.0; US English, ARCTIC prompts",
+    "speechocean762": "free for commercial and non-commercial use; J. Zhang and others, 2021, arXiv 2104.01378",
+}
+
+
+def card(record: dict) -> str:
+    """The model card, from training.json's content."""
+    last = record["history"][-1]
+    return CARD.format(
+        **record, rate=PEAK_RATE, warmup=WARMUP_STEPS, train_hours=record["train_seconds"] / 3600,
+        passes=f"the books {record['rounds'] // 2} times and the others {record['rounds'] // 4} times",
+        num_synthetic=len(SYNTHETIC), first_clip=SYNTHETIC[0],
+        last_clip=SYNTHETIC[-1], synthetic=train_checkpoint.said(train_checkpoint.RECIPE, record["first"]),
+        sources="\n".join(
+            f"| {name} | {clips:,} | {speakers} | {ATTRIBUTION[name]} |"
+            for name, (clips, speakers) in record["people"].items()
+        ),
+        table="\n".join(
+            f"| {name} | {last[f'wer, {name}']:.3f} | {last[f'cer, {name}']:.3f} |"
+            for name in ("LibriSpeech dev-clean", "speechocean762", "synthetic, by telephone")
+        ),
+    )  # fmt: skip
+
+
+def time_mask(shape, seed: int):
+    """(B, T, 1): 0 for a span of up to 0.2 s in each 2 s, else 1 (SpecAugment's time masks)."""
+    import torch
+
+    rng = np.random.default_rng(seed)
+    mask = torch.ones(*shape[:2], 1)
+    for row in range(shape[0]):
+        for _ in range(shape[1] // 100 + 1):
+            start, length = rng.integers(shape[1]), rng.integers(11)
+            mask[row, start : start + length] = 0
+    return mask
+
+
+def error_rates(models, clips, tools, threads, bf16):
+    """WER and CER of single clips, as they are transcribed."""
+    import jiwer
+    import torch
+
+    def write(number):
+        model = models[number % len(models)]
+        waveform = clips[number][0].astype(np.float32)
+        values = torch.from_numpy((waveform - waveform.mean()) / (waveform.std() + 1e-5))[None]
+        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=bf16), mkldnn(bf16):
+            return tools.batch_decode(model(values).logits.argmax(-1))[0]
+
+    from asr_helpers.preprocessing import unkept_kernels as mkldnn
+
+    for model in models:
+        model.eval()
+    hypotheses = [write(number) for number in range(len(clips))]
+    for model in models:
+        model.train()
+    references = [text.upper() for _, text in clips]
+    return jiwer.wer(references, hypotheses), jiwer.cer(references, hypotheses)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--people", type=Path, required=True)
+    parser.add_argument("--start", type=Path, default=Path("asr_helpers/demo/fine_tuned"))
+    parser.add_argument("--output-dir", type=Path, default=Path("asr_helpers/demo/checkpoint"))
+    parser.add_argument("--work", type=Path, default=Path("outputs/people-training"))
+    parser.add_argument("--rounds", type=int, default=22)
+    parser.add_argument("--seed", type=int, default=SEED)
+    args = parser.parse_args()
+
+    import torch
+    from transformers import AutoModelForCTC
+
+    from asr_helpers.training import has_bf16
+
+    args.work.mkdir(parents=True, exist_ok=True)
+    tools, bf16 = processor(), has_bf16()
+
+    def clips_of(pool, indices, **kwargs):
+        for waveform, text in pool.map(partial(speak, **kwargs), indices, chunksize=32):
+            yield waveform, text, "synthetic"
+
+    with ProcessPoolExecutor() as pool:
+        corpora = [
+            Corpus.made(args.work / "people", lambda: people(args.people / "train")),
+            Corpus.made(args.work / "synthetic", lambda: clips_of(pool, SYNTHETIC)),
+        ]
+        validation = Corpus.made(args.work / "validation", lambda: people(args.people / "validation"))
+        unheard = Corpus.made(
+            args.work / "new-voices",
+            lambda: clips_of(pool, range(96), seed=train_checkpoint.SEED + 2, variants=DEVELOPMENT_VARIANTS, flite=0.0),
+        )
+    rng = random.Random(0)
+    development = {}
+    for name in sorted(set(validation.names)):
+        numbers = [i for i, one in enumerate(validation.names) if one == name and len(validation[i]) < 12 * 16_000]
+        development[name] = [(validation[i], validation.texts[i]) for i in sorted(rng.sample(numbers, 60))]
+    development["synthetic, by telephone"] = [
+        (disturb(unheard[i], np.random.default_rng(i), telephone=1.0), unheard.texts[i]) for i in range(96)
+    ]
+    print({corpus.path.name: (len(corpus.texts), corpus.starts[-1] / SAMPLING_RATE / 3600, Counter(corpus.names))
+           for corpus in corpora}, flush=True)  # fmt: skip
+
+    torch.set_num_threads(1)
+    torch.manual_seed(args.seed)
+    model = AutoModelForCTC.from_pretrained(args.start, dtype=torch.float32)
+    # A model this small keeps one core busy and no more. So each core has a model of its own, with the
+    # same weights in the same memory, and works on a batch of its own.
+    models = [model, *(copy.deepcopy(model) for _ in range(os.cpu_count() - 1))]
+    for replica in models:
+        replica.train()
+        for theirs, ours in zip(replica.parameters(), model.parameters(), strict=True):
+            theirs.data = ours.data
+    optimizer = torch.optim.AdamW(model.parameters(), PEAK_RATE, betas=(0.9, 0.98), weight_decay=0.01, fused=True)
+    done = {"rounds": 0, "steps": 0, "train_seconds": 0.0, "audio_hours": 0.0, "history": []}
+    state_file = args.work / "state.pt"
+    if state_file.exists():
+        state = torch.load(state_file, weights_only=True)
+        model.load_state_dict(state["model"])
+        optimizer.load_state_dict(state["optimizer"])
+        done = state["done"]
+
+    workers = ProcessPoolExecutor(initializer=train_checkpoint._speak_politely)
+    with workers as pool, ThreadPoolExecutor(len(models)) as threads:
+        coming = start_round(pool, corpora, args.seed, done["rounds"])
+        while done["rounds"] < args.rounds:
+            started = time.perf_counter()
+            groups = batches(finish_round(coming))
+            waited = time.perf_counter() - started
+            if done["rounds"] + 1 < args.rounds:
+                coming = start_round(pool, corpora, args.seed, done["rounds"] + 1)
+            frozen = done["rounds"] >= FROZEN_FROM * args.rounds
+            if frozen:
+                for replica in models:
+                    replica.freeze_feature_encoder()
+            order = random.Random(f"{args.seed} {done['rounds']} order").sample(range(len(groups)), len(groups))
+            losses, seconds = [], 0.0
+            for first in range(0, len(order) - len(models) + 1, len(models)):
+                share = (done["rounds"] + first / len(order)) / args.rounds
+                rate = PEAK_RATE * min(1, (done["steps"] + 1) / WARMUP_STEPS) * max(0.005, 1 - share)
+                for group in optimizer.param_groups:
+                    group["lr"] = rate
+                chosen = [groups[number] for number in order[first : first + len(models)]]
+                sizes = [sum(len(waveform) for waveform, _ in group) for group in chosen]
+                results = list(threads.map(
+                    backward, models, chosen, [tools.tokenizer] * len(models), [bf16] * len(models),
+                    [frozen] * len(models), [done["steps"] * len(models) + rank for rank in range(len(models))],
+                    [size / sum(sizes) for size in sizes],
+                ))  # fmt: skip
+                for replica in models[1:]:
+                    for theirs, ours in zip(replica.parameters(), model.parameters(), strict=True):
+                        if theirs.grad is not None:
+                            ours.grad += theirs.grad
+                            theirs.grad = None
+                torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+                optimizer.step()
+                optimizer.zero_grad()
+                done["steps"] += 1
+                losses += [loss for loss, _ in results]
+                seconds += sum(spent for _, spent in results)
+            done["rounds"] += 1
+            done["audio_hours"] += seconds / 3600
+            entry = {"round": done["rounds"], "steps": done["steps"], "loss": float(np.mean(losses[-200:]))}
+            trained = time.perf_counter() - started
+            if done["rounds"] % 2 == 0 or done["rounds"] == args.rounds:
+                for name, clips in development.items():
+                    entry[f"wer, {name}"], entry[f"cer, {name}"] = error_rates(models, clips, tools, threads, bf16)
+            done["train_seconds"] += time.perf_counter() - started
+            done["history"].append(entry)
+            torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict(), "done": done},
+                       state_file.with_suffix(".partial"))  # fmt: skip
+            os.replace(state_file.with_suffix(".partial"), state_file)
+            shown = {key: round(value, 3) if isinstance(value, float) else value for key, value in entry.items()}
+            print(f"{shown} hours {done['audio_hours']:.1f}, waited {waited:.0f} s, {seconds / trained:.0f} x real "
+                  f"time, round {time.perf_counter() - started:.0f} s", flush=True)  # fmt: skip
+
+    first = Path(__file__).resolve().parent / "synthetic_training.json"
+    parts = [np.diff(corpus.starts).sum().item() / SAMPLING_RATE / 3600 for corpus in corpora]
+    record = {
+        "seed": args.seed, "device": "cpu", "cores": os.cpu_count(),
+        "parameters": sum(p.numel() for p in model.wav2vec2.parameters()),
+        "people_hours": parts[0], "synthetic_hours": parts[1], "people": sources(args.people / "train", corpora[0]),
+        "first": json.loads(first.read_text()), **done,
+    }  # fmt: skip
+    save_half(model, args.work / "recogniser")
+    tools.save_pretrained(args.work / "recogniser")
+    encoder = AutoModelForCTC.from_pretrained(args.work / "recogniser").wav2vec2
+    encoder.config.architectures = ["Wav2Vec2Model"]
+    save_half(encoder, args.output_dir)
+    tools.save_pretrained(args.output_dir)
+    (args.output_dir / "README.md").write_text(card(record))
+    (args.output_dir / "training.json").write_text(json.dumps(record, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
