@@ -62,7 +62,7 @@ def choose_recipe(parameters: int, hours: float | None, fresh_head: bool) -> Rec
         fresh_head: the head starts from random numbers.
 
     Source:
-        The demo checkpoint's rates were chosen on validation rows, ten seeds each (CONTRIBUTING.md).
+        The demo checkpoint's rates are our own (CONTRIBUTING.md).
         Base and large, below 30 hours: rate and epochs of transformers' CTC examples (TIMIT for wav2vec2-base,
         Common Voice Turkish for XLSR-53), from 30 hours on those of its LibriSpeech runs
         (https://github.com/huggingface/transformers/tree/main/examples/pytorch/speech-recognition). Warm-up, frozen
@@ -75,8 +75,8 @@ def choose_recipe(parameters: int, hours: float | None, fresh_head: bool) -> Rec
     """
     few = hours is not None and hours < MUCH
     if parameters < BASE_SIZE:
-        # So many passes that at least an hour is heard: some minutes on two cores.
-        epochs = max(3, min(40, round(1 / hours))) if hours else 3
+        # So many passes that more than an hour is heard: some minutes on two cores.
+        epochs = max(3, min(40, round(1.2 / hours))) if hours else 3
         if fresh_head:
             return Recipe(
                 learning_rate=3e-4, head_learning_rate=5e-3, num_train_epochs=max(epochs, 5), head_only_steps=0.1,
