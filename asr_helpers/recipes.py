@@ -75,11 +75,12 @@ def choose_recipe(parameters: int, hours: float | None, fresh_head: bool) -> Rec
     """
     few = hours is not None and hours < MUCH
     if parameters < BASE_SIZE:
-        # So many passes that more than an hour is heard: some minutes on two cores.
-        epochs = max(3, min(40, round(1.2 / hours))) if hours else 3
+        # So many passes that an hour or more is heard: some minutes on two cores.
+        heard = 1.2 if fresh_head else 1.4
+        epochs = max(3, min(40, round(heard / hours))) if hours else 3
         if fresh_head:
             return Recipe(
-                learning_rate=3e-4, head_learning_rate=5e-3, num_train_epochs=max(epochs, 5), head_only_steps=0.1,
+                learning_rate=3e-4, head_learning_rate=5e-3, num_train_epochs=epochs, head_only_steps=0.1,
                 freeze_feature_encoder=False, speed_perturbation=0.1,
             )  # fmt: skip
         return Recipe(

@@ -30,7 +30,7 @@ def test_published_rates_for_published_checkpoints():
         assert much.freeze_feature_encoder
 
 
-@pytest.mark.parametrize(("hours", "epochs"), [(0.005, 40), (0.1, 12), (0.24, 5), (1.0, 3), (20.0, 3), (None, 3)])
+@pytest.mark.parametrize(("hours", "epochs"), [(0.005, 40), (0.1, 14), (0.24, 6), (1.0, 3), (20.0, 3), (None, 3)])
 def test_the_less_sound_the_more_passes(hours, epochs):
     assert choose_recipe(DEMO, hours, False).num_train_epochs == epochs
 
