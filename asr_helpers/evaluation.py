@@ -395,16 +395,16 @@ def collapse_warning(metrics: dict[str, float], losses: Sequence[float] = (), we
     ''
     """
     found = {name.removeprefix("eval_"): value for name, value in metrics.items()}
+    if len(losses) > 2 and not losses[-1] <= 1.5 * min(losses) + 0.5:
+        return (
+            f"The loss has risen from {min(losses):.2f} to {losses[-1]:.2f}: the training diverges. "
+            "Lower the learning rates."
+        )
     if found.get("blank_share", 0.0) >= PLATEAU:
         return (
             f"{found['blank_share']:.0%} of the validation frames are blank: the model writes next to nothing. "
             "Every CTC training with a fresh head starts on this plateau; one that stays on it has collapsed, and "
             "needs a higher head_learning_rate or more steps."
-        )
-    if len(losses) > 2 and not losses[-1] <= 1.5 * min(losses) + 0.5:
-        return (
-            f"The loss has risen from {min(losses):.2f} to {losses[-1]:.2f}: the training diverges. "
-            "Lower the learning rates."
         )
     if wer_before is None:
         return ""
