@@ -587,11 +587,11 @@ def fine_tune(
     output_dir = Path(output_dir)
     _check_writable(output_dir)
     fresh_head = fresh_head or not writes_vocabulary(source.checkpoint, processor)
-    model = build_model(source.checkpoint, processor, seed, fresh_head)
     recipe = recipe_for(source, train, processor, fresh_head)
     recipe = changed(recipe, {name: changes.pop(name) for name in vars(recipe) if name in changes})
     args = training_arguments(output_dir, recipe, seed=seed, **changes)
     checkpoint = _checkpoint_to_resume(output_dir, args) if resume else None
+    model = build_model(source.checkpoint, processor, seed, fresh_head)
     if isinstance(train, Dataset):
         check_labels(train, model, processor)
     trainer = build_trainer(model, processor, train, validation, recipe, args, callbacks)

@@ -213,6 +213,56 @@ def batches(clips: list[tuple[np.ndarray, str]]) -> list[list[tuple[np.ndarray, 
     return groups
 
 
+def collate(clips: list[tuple[np.ndarray, str]], tokenizer):
+    """Clips, (num_samples,) int16 each with its text, to input values, (B, T), and labels, (B, L) padded with -100."""
+    import torch
+
+    longest = padded_length(max(len(waveform) for waveform, _ in clips))
+    values = torch.zeros(len(clips), longest)  # (B, T)
+    for row, (waveform, _) in enumerate(clips):
+        samples = torch.from_numpy(waveform).float()
+        values[row, : len(samples)] = (samples - samples.mean()) / (samples.std() + 1e-5)
+    labels = [torch.tensor(tokenizer(text.upper()).input_ids) for _, text in clips]
+    return values, torch.nn.utils.rnn.pad_sequence(labels, batch_first=True, padding_value=-100)  # (B, L)
+
+
+def ctc_loss(logits, labels, blank: int):
+    """The CTC loss of logits, (B, T, V), every frame of the padded batch counted."""
+    import torch
+
+    spoken = labels >= 0
+    return torch.nn.functional.ctc_loss(
+        logits.float().log_softmax(-1).transpose(0, 1), labels[spoken], torch.full((len(labels),), logits.shape[1]),
+        spoken.sum(-1), blank=blank, zero_infinity=True,
+    )  # fmt: skip
+
+
+def replicas(model) -> list:
+    """The model, and one more for each other core, with the same weights in the same memory.
+
+    A model this small keeps one core busy and no more. So each core works on a batch of its own.
+    """
+    models = [model, *(copy.deepcopy(model) for _ in range(os.cpu_count() - 1))]
+    for replica in models[1:]:
+        for theirs, ours in zip(replica.parameters(), model.parameters(), strict=True):
+            theirs.data = ours.data
+    return models
+
+
+def step(models: list, optimizer) -> None:
+    """One step with the replicas' gradients added up and clipped."""
+    import torch
+
+    for replica in models[1:]:
+        for theirs, ours in zip(replica.parameters(), models[0].parameters(), strict=True):
+            if theirs.grad is not None:
+                ours.grad += theirs.grad
+                theirs.grad = None
+    torch.nn.utils.clip_grad_norm_(models[0].parameters(), 1.0)
+    optimizer.step()
+    optimizer.zero_grad()
+
+
 def new_model():
     """A Wav2Vec2ForCTC of 4.3 million parameters, shaped like wav2vec2-base in small."""
     from transformers import Wav2Vec2Config, Wav2Vec2ForCTC
@@ -371,15 +421,10 @@ def main() -> None:
     torch.manual_seed(args.seed)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     model, tools = new_model().to(device), processor()
-    # A model this small keeps one core busy and no more. So each core has a model of its own, with the
-    # same weights in the same memory, and works on a batch of its own.
     models = [model]
     if device == "cpu":
         torch.set_num_threads(1)
-        models += [copy.deepcopy(model) for _ in range(os.cpu_count() - 1)]
-    for replica in models[1:]:
-        for theirs, ours in zip(replica.parameters(), model.parameters(), strict=True):
-            theirs.data = ours.data
+        models = replicas(model)
     groups = [{"params": list(part.parameters())} for part in (model.wav2vec2, model.lm_head)]
     optimizer = torch.optim.AdamW(groups, PEAK_RATE, betas=(0.9, 0.98), weight_decay=0.01, fused=True)
     done = {"rounds": 0, "steps": 0, "train_seconds": 0.0, "audio_hours": 0.0, "unique_hours": 0.0, "history": []}
@@ -399,21 +444,11 @@ def main() -> None:
         done = {key: recipe[key] for key in done}
         began = {key: done[key] for key in began}
 
-    def collate(batch):
-        longest = padded_length(max(len(waveform) for waveform, _ in batch))
-        values = torch.zeros(len(batch), longest)  # (B, T)
-        for row, (waveform, _) in enumerate(batch):
-            samples = torch.from_numpy(waveform).float()
-            values[row, : len(samples)] = (samples - samples.mean()) / (samples.std() + 1e-5)
-        labels = [torch.tensor(tools.tokenizer(text.upper()).input_ids) for _, text in batch]
-        labels = torch.nn.utils.rnn.pad_sequence(labels, batch_first=True, padding_value=-100)  # (B, L)
-        return values.to(device), labels.to(device)
-
     convolved = {}  # a batch's number: what the frozen convolutions make of it
     frozen = False
 
     def backward(replica, number):
-        values, labels = collate(groups[number])
+        values, labels = (part.to(device) for part in collate(groups[number], tools.tokenizer))
         with torch.autocast(device, torch.bfloat16, enabled=has_bf16()):
             if frozen and number not in convolved:
                 with torch.no_grad():
@@ -421,11 +456,7 @@ def main() -> None:
             features = convolved[number] if frozen else replica.wav2vec2.feature_extractor(values)  # (B, C, T)
             hidden, _ = replica.wav2vec2.feature_projection(features.transpose(1, 2))
             logits = replica.lm_head(replica.wav2vec2.encoder(hidden).last_hidden_state)  # (B, T, V)
-        spoken = labels >= 0
-        loss = torch.nn.functional.ctc_loss(
-            logits.float().log_softmax(-1).transpose(0, 1), labels[spoken], torch.full((len(labels),), logits.shape[1]),
-            spoken.sum(-1), blank=replica.config.pad_token_id, zero_infinity=True,
-        )  # fmt: skip
+        loss = ctc_loss(logits, labels, replica.config.pad_token_id)
         (loss / len(models)).backward()
         return loss.detach(), values.numel() / SAMPLING_RATE
 
@@ -436,7 +467,7 @@ def main() -> None:
         references, hypotheses = [], []
         with torch.no_grad(), torch.autocast(device, torch.bfloat16, enabled=has_bf16()):
             for batch in batches(clips):
-                ids = model(collate(batch)[0]).logits.argmax(-1)
+                ids = model(collate(batch, tools.tokenizer)[0].to(device)).logits.argmax(-1)
                 references += [text.upper() for _, text in batch]
                 hypotheses += tools.batch_decode(ids)
         model.train()
@@ -481,14 +512,7 @@ def main() -> None:
                 if began["steps"] and done["steps"] < began["steps"] + HEAD_STEPS:
                     encoder_group["lr"], head_group["lr"] = 0.0, HEAD_RATE
                 results = list(threads.map(backward, models, order[first : first + len(models)]))
-                for replica in models[1:]:
-                    for theirs, ours in zip(replica.parameters(), model.parameters(), strict=True):
-                        if theirs.grad is not None:
-                            ours.grad += theirs.grad
-                            theirs.grad = None
-                torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-                optimizer.step()
-                optimizer.zero_grad()
+                step(models, optimizer)
                 done["steps"] += 1
                 losses += [loss for loss, _ in results]
                 seconds += sum(spent for _, spent in results)

@@ -12,7 +12,6 @@ resumes there. What is drawn follows from the seed and the round alone. At the e
 """
 
 import argparse
-import copy
 import csv
 import json
 import os
@@ -35,7 +34,19 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import train_checkpoint
 from pretraining_sentences import LEXICON
 from speech import TELEPHONE_RATE, move_formants, mu_law, synthesise, trim
-from train_checkpoint import DEVELOPMENT_VARIANTS, SAMPLING_RATE, batches, clip, padded_length, processor, save_half
+from train_checkpoint import (
+    DEVELOPMENT_VARIANTS,
+    SAMPLING_RATE,
+    batches,
+    clip,
+    collate,
+    ctc_loss,
+    finish_round,
+    processor,
+    replicas,
+    save_half,
+    step,
+)
 
 SEED = 20261124
 PEAK_RATE, WARMUP_STEPS = 1e-3, 300
@@ -214,22 +225,6 @@ def start_round(pool: ProcessPoolExecutor, corpora: list[Corpus], seed: int, num
     return pool.map(disturbed, tasks, chunksize=16), [corpus.texts[i] for corpus, i, _ in tasks]
 
 
-def finish_round(started) -> list[tuple[np.ndarray, str]]:
-    return sorted(zip(*started, strict=True), key=lambda pair: len(pair[0]))
-
-
-def collate(clips, tokenizer):
-    import torch
-
-    longest = padded_length(max(len(waveform) for waveform, _ in clips))
-    values = torch.zeros(len(clips), longest)  # (B, T)
-    for row, (waveform, _) in enumerate(clips):
-        samples = torch.from_numpy(waveform).float()
-        values[row, : len(samples)] = (samples - samples.mean()) / (samples.std() + 1e-5)
-    labels = [torch.tensor(tokenizer(text.upper()).input_ids) for _, text in clips]
-    return values, torch.nn.utils.rnn.pad_sequence(labels, batch_first=True, padding_value=-100)  # (B, L)
-
-
 def backward(model, clips, tokenizer, bf16: bool, frozen: bool, seed: int, share: float):
     """The loss of a batch, its gradient times `share` added to the model's; and the seconds of sound."""
     import torch
@@ -241,11 +236,7 @@ def backward(model, clips, tokenizer, bf16: bool, frozen: bool, seed: int, share
         hidden, _ = model.wav2vec2.feature_projection(features.transpose(1, 2))  # (B, T, H)
         hidden = hidden * time_mask(hidden.shape, seed)
         logits = model.lm_head(model.wav2vec2.encoder(hidden).last_hidden_state)  # (B, T, V)
-    spoken = labels >= 0
-    loss = torch.nn.functional.ctc_loss(
-        logits.float().log_softmax(-1).transpose(0, 1), labels[spoken], torch.full((len(labels),), logits.shape[1]),
-        spoken.sum(-1), blank=model.config.pad_token_id, zero_infinity=True,
-    )  # fmt: skip
+    loss = ctc_loss(logits, labels, model.config.pad_token_id)
     (loss * share).backward()
     return loss.item(), values.numel() / SAMPLING_RATE
 
@@ -347,25 +338,21 @@ def time_mask(shape, seed: int):
     return mask
 
 
-def error_rates(models, clips, tools, threads, bf16):
+def error_rates(model, clips, tools, bf16: bool):
     """WER and CER of single clips, as they are transcribed."""
     import jiwer
     import torch
 
-    def write(number):
-        model = models[number % len(models)]
-        waveform = clips[number][0].astype(np.float32)
-        values = torch.from_numpy((waveform - waveform.mean()) / (waveform.std() + 1e-5))[None]
-        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=bf16), mkldnn(bf16):
-            return tools.batch_decode(model(values).logits.argmax(-1))[0]
+    from asr_helpers.preprocessing import unkept_kernels
 
-    from asr_helpers.preprocessing import unkept_kernels as mkldnn
-
-    for model in models:
-        model.eval()
-    hypotheses = [write(number) for number in range(len(clips))]
-    for model in models:
-        model.train()
+    model.eval()
+    hypotheses = []
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=bf16), unkept_kernels(bf16):
+        for clip in clips:
+            values, _ = collate([clip], tools.tokenizer)
+            values = values[:, : len(clip[0])]  # alone, and as long as it is
+            hypotheses += tools.batch_decode(model(values).logits.argmax(-1))
+    model.train()
     references = [text.upper() for _, text in clips]
     return jiwer.wer(references, hypotheses), jiwer.cer(references, hypotheses)
 
@@ -416,13 +403,9 @@ def main() -> None:
     torch.set_num_threads(1)
     torch.manual_seed(args.seed)
     model = AutoModelForCTC.from_pretrained(args.start, dtype=torch.float32)
-    # A model this small keeps one core busy and no more. So each core has a model of its own, with the
-    # same weights in the same memory, and works on a batch of its own.
-    models = [model, *(copy.deepcopy(model) for _ in range(os.cpu_count() - 1))]
+    models = replicas(model)
     for replica in models:
         replica.train()
-        for theirs, ours in zip(replica.parameters(), model.parameters(), strict=True):
-            theirs.data = ours.data
     optimizer = torch.optim.AdamW(model.parameters(), PEAK_RATE, betas=(0.9, 0.98), weight_decay=0.01, fused=True)
     done = {"rounds": 0, "steps": 0, "train_seconds": 0.0, "audio_hours": 0.0, "history": []}
     state_file = args.work / "state.pt"
@@ -459,14 +442,7 @@ def main() -> None:
                     [frozen] * len(models), [done["steps"] * len(models) + rank for rank in range(len(models))],
                     [size / sum(sizes) for size in sizes],
                 ))  # fmt: skip
-                for replica in models[1:]:
-                    for theirs, ours in zip(replica.parameters(), model.parameters(), strict=True):
-                        if theirs.grad is not None:
-                            ours.grad += theirs.grad
-                            theirs.grad = None
-                torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-                optimizer.step()
-                optimizer.zero_grad()
+                step(models, optimizer)
                 done["steps"] += 1
                 losses += [loss for loss, _ in results]
                 seconds += sum(spent for _, spent in results)
@@ -476,7 +452,7 @@ def main() -> None:
             trained = time.perf_counter() - started
             if done["rounds"] % 2 == 0 or done["rounds"] == args.rounds:
                 for name, clips in development.items():
-                    entry[f"wer, {name}"], entry[f"cer, {name}"] = error_rates(models, clips, tools, threads, bf16)
+                    entry[f"wer, {name}"], entry[f"cer, {name}"] = error_rates(model, clips, tools, bf16)
             done["train_seconds"] += time.perf_counter() - started
             done["history"].append(entry)
             torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict(), "done": done},
