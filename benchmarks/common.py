@@ -4,6 +4,9 @@ import argparse
 import json
 import os
 import platform
+import re
+import resource
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,17 @@ def machine() -> str:
         model = names[0] if names else model
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
     return f"{os.cpu_count()} cores of {model}, {device}, torch {torch.__version__}"
+
+
+def peak_memory() -> int:
+    """This process's largest resident set so far, bytes.
+
+    Where Linux tells it, not `ru_maxrss`: there a process begins with the peak of the one that started it.
+    """
+    status = Path("/proc/self/status")
+    if status.is_file():
+        return int(re.search(r"VmHWM:\s+(\d+) kB", status.read_text())[1]) * 1_024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1_024)
 
 
 def quiet() -> None:

@@ -3,7 +3,6 @@
 Units: s, bytes, shares of 1. `setting` names the model's size and how many clips.
 """
 
-import resource
 import tempfile
 import time
 from dataclasses import dataclass, replace
@@ -15,6 +14,7 @@ import numpy as np
 from asr_helpers import collation, evaluation, loading, preprocessing, sources, training
 
 from . import guide
+from .common import peak_memory
 
 EVALUATED = 1_000  # clips
 SCORED = 20_000  # utterances of 20 words
@@ -33,11 +33,6 @@ class Setting:
 
     size: str
     clips: int
-
-
-def _peak() -> int:
-    """The process's largest resident set so far, bytes."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1_024
 
 
 def _rows():
@@ -69,7 +64,7 @@ def first_batch(way: str, setting: Setting) -> dict[str, float]:
     import torch
 
     rows, processor = _rows(), _processor()
-    before = _peak()
+    before = peak_memory()
     with tempfile.TemporaryDirectory() as folder:
         started = time.perf_counter()
         ready = (
@@ -79,7 +74,7 @@ def first_batch(way: str, setting: Setting) -> dict[str, float]:
         next(iter(torch.utils.data.DataLoader(ready, guide.BATCH_SIZE, shuffle=True, collate_fn=collate)))
         seconds = time.perf_counter() - started
         written = sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file())
-    return {"first_batch": seconds, "disk": written, "memory": _peak() - before}
+    return {"first_batch": seconds, "disk": written, "memory": peak_memory() - before}
 
 
 def wer(way: str, setting: Setting) -> dict[str, float]:
@@ -124,9 +119,9 @@ def eval_memory(way: str, setting: Setting) -> dict[str, float]:
             trainer = training.build_trainer(model, processor, many, many, recipe, args)
             ready = trainer.eval_dataset
         trainer.evaluate(ready.select([longest] * guide.BATCH_SIZE))  # so that the model's own memory is there already
-        before = _peak()
+        before = peak_memory()
         trainer.evaluate()
-    return {"eval_memory": _peak() - before}
+    return {"eval_memory": peak_memory() - before}
 
 
 def _trainer(way: str, setting: Setting, rows, evaluation, folder: str, recipe, **arguments):

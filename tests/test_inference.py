@@ -125,17 +125,17 @@ def test_a_frame_is_20_ms_at_16_khz(reader):
 def test_memory_is_flat():
     """60 clips of 60 lengths, after one longer than all of them. In a process of its own."""
     code = """
-import resource
 import numpy as np
 from asr_helpers.inference import load_recogniser
 from asr_helpers.sources import source
+from benchmarks.common import peak_memory
 
 recogniser = load_recogniser(source("demo").fine_tuned)
 sound = np.random.default_rng(0).normal(size=64_000).astype(np.float32)
 for lengths in ([64_000], range(16_000, 64_000, 800)):
     for length in lengths:
         recogniser.emission(sound[:length])
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1_024)
+    print(peak_memory())
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=tiny.environment())
     assert done.returncode == 0, done.stderr[-2_000:]

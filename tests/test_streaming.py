@@ -143,10 +143,10 @@ def test_batches_that_are_slowed_down_and_padded_again_stay_in_the_budget():
 def test_memory_is_flat():
     """Rows of 30 kB, made as they are asked for: twenty times as many need no more. In a process of its own."""
     code = """
-import resource, sys
 import tiny
 from datasets import IterableDataset
 from asr_helpers import streaming
+from benchmarks.common import peak_memory
 
 clip = tiny.clip(0, 0.1)
 
@@ -159,7 +159,7 @@ streaming.BUFFER = 64
 for count in (1_000, 20_000):
     stream = IterableDataset.from_generator(rows, gen_kwargs={"count": count})
     seen = sum(map(len, streaming.StreamedBatches(stream, count // 10, lambda row: 1.0, budget=10)))
-    print(seen, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1_024)
+    print(seen, peak_memory())
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=tiny.environment())
     assert done.returncode == 0, done.stderr[-2_000:]
