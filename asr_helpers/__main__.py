@@ -30,6 +30,8 @@ RECIPE_OPTIONS = (
 )  # fmt: skip
 # Beside the package in a checkout; an installed wheel has none.
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
+# Or each kernel would warn that it talks to this machine without encryption.
+QUIET_KERNEL = ["--IPKernelApp.log_level=ERROR"]
 
 
 def _is_first() -> bool:
@@ -227,7 +229,8 @@ def evaluate(args: argparse.Namespace) -> None:
     from . import evaluation, loading
     from .inference import load_recogniser
 
-    recogniser = load_recogniser(args.model or args.source.recogniser)
+    model = args.model or args.source.recogniser
+    recogniser = load_recogniser(model)
     splits = loading.load_splits(args.source, missing_files=True)
     if args.split not in splits:
         raise AsrError(f"There is no split {args.split!r}: use {', '.join(splits)}.")
@@ -236,8 +239,9 @@ def evaluate(args: argparse.Namespace) -> None:
     if args.transcripts:
         for pair in pairs:
             print(f"REF {printable(pair['reference'])}\nHYP {printable(pair['hypothesis'])}\n")
+    print(f"model: {printable(model)}")
     print(scores)
-    _write_json(args.json, {**scores.as_dict(), "transcripts": pairs, "set_aside": aside})
+    _write_json(args.json, {"model": model, **scores.as_dict(), "transcripts": pairs, "set_aside": aside})
 
 
 def transcribe(args: argparse.Namespace) -> int:
@@ -323,7 +327,9 @@ def _run_notebooks(folder: Path) -> None:
         begun = time.perf_counter()
         notebook = nbformat.read(path, as_version=4)
         try:
-            NotebookClient(notebook, timeout=1_800, resources={"metadata": {"path": folder}}).execute()
+            NotebookClient(
+                notebook, timeout=1_800, resources={"metadata": {"path": folder}}, extra_arguments=QUIET_KERNEL
+            ).execute()
         finally:
             nbformat.write(notebook, folder / path.name)
         print(f"{time.perf_counter() - begun:.0f} s", flush=True)
@@ -385,7 +391,7 @@ def _parser() -> argparse.ArgumentParser:
         "--fresh-head", action="store_true", help="start with a head of random numbers, even where one could be kept"
     )
     recipe.add_argument("--recipe", metavar="FILE", help="a JSON object of the recipe's fields")
-    sub.add_argument("--resume", action="store_true", help="go on from the newest whole checkpoint in DIR")
+    sub.add_argument("--resume", action="store_true", help="go on from DIR's newest whole checkpoint, if it has one")
     sub.add_argument("--strict", action="store_true", help="stop where the audit finds anything")
     sub.add_argument("--push-to-hub", action="store_true", help="upload the result, under DIR's name")
 

@@ -6,6 +6,7 @@ with mean 0 and variance 1; labels are (num_labels,) ints. Both are made when a 
 asked for: nothing is cached to disk.
 """
 
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -45,12 +46,15 @@ def load_processor(checkpoint: str | Path) -> "ProcessorMixin":
     """The processor beside a checkpoint, in a folder or on the hub.
 
     Raises:
-        AsrError: there is no such folder, no processor in it, or one of a model that reads no waveforms.
+        AsrError: there is no such folder, no processor in it, or one of a model that reads no waveforms; or the hub
+            does not have it or cannot be reached.
     """
     from transformers import AutoProcessor
 
     folder = Path(checkpoint)
-    if folder.is_dir() or folder.is_absolute() or str(checkpoint).count("/") != 1:
+    if may_be_on_hub(checkpoint):
+        _check_hub(str(checkpoint))
+    else:
         if not (folder / "config.json").is_file():
             raise AsrError(f"There is no checkpoint in {str(checkpoint)!r}: a checkpoint folder holds a config.json.")
         for name in ("preprocessor_config.json", "processor_config.json", "tokenizer_config.json"):
@@ -82,6 +86,40 @@ def load_processor(checkpoint: str | Path) -> "ProcessorMixin":
             "Wav2Vec2, HuBERT or WavLM."
         )
     return processor
+
+
+def may_be_on_hub(checkpoint: str | Path) -> bool:
+    """Whether a checkpoint's name is `owner/name` and no folder's, nor that of one that is missing from `owner`.
+
+    >>> may_be_on_hub("facebook/wav2vec2-base")
+    True
+    >>> may_be_on_hub("./facebook/wav2vec2-base")
+    False
+    """
+    owner, slash, name = str(checkpoint).partition("/")
+    named = slash and re.fullmatch(r"\w[\w.-]*/[\w.-]+", f"{owner}/{name}", re.ASCII)
+    return bool(named) and not Path(owner).is_dir()
+
+
+def _check_hub(checkpoint: str) -> None:
+    """Asks the hub once for what is not here yet; its client would ask for minutes where there is no network.
+
+    Raises:
+        AsrError: the hub does not have it, or cannot be reached.
+    """
+    from huggingface_hub import HfApi, constants, try_to_load_from_cache
+    from huggingface_hub.errors import HTTPError  # of its client, which is not the same in all its releases
+
+    if constants.HF_HUB_OFFLINE or isinstance(try_to_load_from_cache(checkpoint, "config.json"), str):
+        return
+    try:
+        HfApi().model_info(checkpoint, timeout=10)
+    except (OSError, ValueError, HTTPError) as error:  # it says no, the name cannot be, no network
+        reason = str(error).strip().partition("\n")[0]
+        raise AsrError(
+            f"There is no folder {checkpoint!r} here, and the hub does not give a model of that name ({reason}): "
+            "check the name, or give a folder."
+        ) from error
 
 
 @contextmanager

@@ -5,6 +5,7 @@ before any training. The environment variable
 ASR_SOURCE chooses; without it, it is "demo".
 """
 
+import hashlib
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -39,8 +40,15 @@ class Source:
 
     @property
     def output_dir(self) -> Path:
-        """Where the reader's own training goes: a folder in `outputs`, or in $ASR_OUTPUTS."""
-        return Path(os.environ.get("ASR_OUTPUTS", "outputs")) / f"{Path(self.name).name}-recogniser"
+        """Where the reader's own training goes: a folder in `outputs`, or in $ASR_OUTPUTS.
+
+        Two folders of one name in different places have different ones.
+        """
+        name = self.name
+        if name == self.dataset:  # a folder
+            path = Path(name).resolve()
+            name = f"{path.name}-{hashlib.sha256(os.fsencode(path)).hexdigest()[:8]}"
+        return Path(os.environ.get("ASR_OUTPUTS", "outputs")) / f"{name}-recogniser"
 
     @property
     def recogniser(self) -> str:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from datasets import Dataset, IterableDataset
     from transformers import ProcessorMixin, Trainer, TrainerCallback, TrainingArguments, Wav2Vec2ForCTC
 
-# Samples, the stride of 32 frames. Batches padded to multiples of it have shapes that recur: on a CPU they run faster.
+# Samples: 0.64 s at 16 kHz. Batches padded to multiples of it have shapes that recur: on a CPU they run faster.
 PAD_TO_MULTIPLE_OF = 32 * 320
 TRIAL_STEPS = 50  # A fresh head that was given fewer has not been trained, only tried.
 
@@ -507,13 +507,14 @@ def _progress():
 
     class Progress(TrainerCallback):
         def on_train_begin(self, args, state, control, **kwargs):
-            self.started = time.perf_counter()
+            self.started, self.first_step = time.perf_counter(), state.global_step
 
         def on_evaluate(self, args, state, control, metrics, **kwargs):
             if not state.is_world_process_zero or not state.global_step:
                 return
             spent = time.perf_counter() - self.started
-            left = spent * (state.max_steps / state.global_step - 1)
+            done = state.global_step - self.first_step  # since a resume
+            left = spent / done * (state.max_steps - state.global_step) if done else float("nan")
             losses = [entry["loss"] for entry in state.log_history if "loss" in entry]
             trouble = collapse_warning(metrics, losses)
             print(
@@ -557,7 +558,8 @@ def fine_tune(
         seed: of a fresh head and of the order of rows.
         fresh_head: start with a head of random numbers even where the checkpoint's own could be kept.
         resume: go on from the newest whole checkpoint in `output_dir`, exactly as if nothing had happened. The rows
-            must be the same; a stream goes on in the middle of its pass.
+            must be the same; a stream goes on in the middle of its pass. Where there is no checkpoint yet, it begins
+            at the beginning and says so: a scheduler can repeat the same command.
         push_to_hub: upload the result as well, under the folder's name.
         callbacks: what watches the training besides the lines that are printed, such as `widgets.training_view()`.
         changes: the recipe's fields and `TrainingArguments`' own, unrenamed: `learning_rate=1e-4, max_steps=100`.
@@ -566,7 +568,7 @@ def fine_tune(
         What it came to. A training that learnt nothing is no error: `trouble` says so, and so does its card.
 
     Raises:
-        AsrError: `resume` is asked for and there is nothing to go on from, a row's labels are longer than its frames
+        AsrError: `resume` is asked for and no checkpoint there is whole, a row's labels are longer than its frames
             (a stream leaves such rows out and names them), the loss is not finite, a GPU's memory or the disk is full,
             or `output_dir` cannot be written to.
         Terminated: SIGTERM came; a checkpoint of that moment is whole.
@@ -633,8 +635,12 @@ def _check_writable(folder: Path) -> None:
         raise AsrError(f"{str(folder)!r} cannot be written to ({error.strerror}): name another folder.") from None
 
 
-def _checkpoint_to_resume(output_dir: Path, args: "TrainingArguments") -> str:
-    """The newest whole checkpoint, the same for all ranks; says what it passes over."""
+def _checkpoint_to_resume(output_dir: Path, args: "TrainingArguments") -> str | None:
+    """The newest whole checkpoint, the same for all ranks; says what it passes over. None where there is none at all.
+
+    Raises:
+        AsrError: there are checkpoints, and none is whole: a training from the beginning would take their place.
+    """
     from accelerate.utils import broadcast_object_list
 
     found = [None, {}]
@@ -644,10 +650,14 @@ def _checkpoint_to_resume(output_dir: Path, args: "TrainingArguments") -> str:
         broadcast_object_list(found)
     checkpoint, passed_over = found
     reasons = "; ".join(f"{name}: {reason}" for name, reason in passed_over.items())
+    if not checkpoint and reasons:
+        raise AsrError(
+            f"There is no whole checkpoint in {str(output_dir)!r} to resume from ({reasons}): leave out resume."
+        )
     if not checkpoint:
-        which = f"whole checkpoint in {str(output_dir)!r} to resume from ({reasons})"
-        which = which if reasons else f"checkpoint in {str(output_dir)!r} to resume from"
-        raise AsrError(f"There is no {which}: leave out resume.")
+        if args.process_index == 0:
+            print(f"no checkpoint in {str(output_dir)!r} yet: the training begins at the beginning", flush=True)
+        return None
     if args.process_index == 0 and reasons:
         print(f"passed over {reasons}; going on from {checkpoint.name}", flush=True)
     return str(checkpoint)

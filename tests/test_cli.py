@@ -7,11 +7,12 @@ import subprocess
 import sys
 
 import jiwer
+import nbformat
 import pytest
 import tiny
 
 from asr_helpers import loading, training
-from asr_helpers.__main__ import main
+from asr_helpers.__main__ import _run_notebooks, main
 from asr_helpers.checkpoints import Terminated
 from asr_helpers.sources import source
 
@@ -205,10 +206,23 @@ def test_streaming_what_has_no_validation_rows(refuses, tones, checkpoint, tmp_p
     assert line.endswith("a stream is not split, so bring a folder with train and validation.")
 
 
-def test_resuming_without_a_checkpoint(refuses, tones, checkpoint, tmp_path):
-    status, line = refuses("train", tones, "--checkpoint", checkpoint, "--output-dir", tmp_path / "out", "--resume")
+def test_a_missing_folder_is_not_looked_for_on_the_hub(refuses, tones, tmp_path, monkeypatch):
+    (tmp_path / "outputs" / "digits").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    status, line = refuses("evaluate", tones, "--model", "outputs/mine")
     assert status == 1
-    assert line.endswith("to resume from: leave out resume.")
+    assert "There is no checkpoint in 'outputs/mine'" in line
+
+
+def test_the_series_runs_without_the_kernels_own_warnings(tmp_path, monkeypatch, capfd):
+    folder = tmp_path / "notebooks"
+    folder.mkdir()
+    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1 + 1")]), folder / "00_sum.ipynb")
+    monkeypatch.setattr("asr_helpers.__main__.NOTEBOOKS", folder)
+    _run_notebooks(tmp_path / "executed")
+    printed = capfd.readouterr()
+    assert printed.out.startswith("00_sum … ")
+    assert printed.err == ""
 
 
 # What is written
@@ -268,7 +282,9 @@ def test_train_leaves_a_folder_that_evaluate_accepts(tones, checkpoint, tmp_path
     assert written["output_dir"] == str(out)
     assert set(written) == {"output_dir", "wer_before", "wer_after", "train_seconds", "trouble"}
     assert main(["evaluate", str(tones), "--model", str(out), "--json", str(score_json)]) == 0
-    assert json.loads(score_json.read_text())["utterances"] == 3
+    scores = json.loads(score_json.read_text())
+    assert (scores["utterances"], scores["model"]) == (3, str(out))
+    assert f"model: {out}\n" in capsys.readouterr().out
     assert main([*command, "--resume"]) == 0, "a training that was finished is finished"
 
 

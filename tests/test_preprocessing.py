@@ -4,6 +4,7 @@ import io
 import json
 import re
 import shutil
+import time
 import unicodedata
 from collections import Counter
 from pathlib import Path
@@ -139,6 +140,16 @@ def test_a_checkpoint_that_the_hub_cannot_be_asked_for_is_named():
     with pytest.raises(AsrError, match="processor of 'someone/no-such-model'") as caught:
         preprocessing.load_processor("someone/no-such-model")
     assert "\n" not in str(caught.value)
+
+
+def test_a_hub_that_does_not_answer_is_asked_once(monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
+    started = time.perf_counter()
+    with pytest.raises(AsrError, match="no folder 'someone/no-such-model' here, and the hub does not give") as caught:
+        preprocessing.load_processor("someone/no-such-model")
+    assert "\n" not in str(caught.value)
+    assert time.perf_counter() - started < 15, "its client asks for minutes"
 
 
 @pytest.fixture

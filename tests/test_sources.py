@@ -109,7 +109,16 @@ def test_training_goes_to_outputs_or_where_the_environment_says(tmp_path, monkey
 def test_a_folders_training_is_named_after_its_last_part(tmp_path):
     folder = tmp_path / "my-recordings"
     folder.mkdir()
-    assert source(folder).output_dir == Path("outputs/my-recordings-recogniser")
+    named = source(folder).output_dir
+    assert (named.parent, named.name[:14], named.name[-11:]) == (Path("outputs"), "my-recordings-", "-recogniser")
+    assert source(f"{folder}/.").output_dir == named, "the same folder by another name"
+
+
+def test_two_folders_of_one_name_have_two_recognisers(tmp_path):
+    for place in ("mine", "yours"):
+        (tmp_path / place / "my-recordings").mkdir(parents=True)
+    one, other = (source(tmp_path / place / "my-recordings").output_dir for place in ("mine", "yours"))
+    assert one != other
 
 
 def test_what_the_reader_trains_takes_the_fine_tuned_ones_place(tmp_path, monkeypatch):

@@ -334,10 +334,31 @@ def test_resuming_goes_on_from_the_newest_checkpoint(tune, tmp_path):
 
 
 @pytest.mark.parametrize("folder", ["nowhere", "empty"])
-def test_resuming_needs_a_checkpoint(tune, tmp_path, folder):
+def test_resuming_before_there_is_a_checkpoint_begins_at_the_beginning(tune, tmp_path, folder, capsys):
+    """What a scheduler does that starts the same command again and again."""
     (tmp_path / "empty").mkdir()
-    with pytest.raises(AsrError, match=rf"no checkpoint in '.*{folder}' to resume from: leave out resume"):
-        tune(tmp_path / folder, resume=True)
+    tune(tmp_path / folder, resume=True, max_steps=2)
+    assert f"{folder}' yet: the training begins at the beginning" in capsys.readouterr().out
+    tune(tmp_path / "straight", max_steps=2)
+    assert same(weights(tmp_path / folder), weights(tmp_path / "straight"))
+
+
+def test_resuming_is_refused_where_no_checkpoint_is_whole(tune, tmp_path):
+    (tmp_path / "checkpoint-7").mkdir()
+    with pytest.raises(AsrError, match=r"no whole checkpoint in .* \(checkpoint-7: it has no manifest\.json\)"):
+        tune(tmp_path, resume=True)
+
+
+def test_the_time_left_counts_what_was_done_since_a_resume(tune, tmp_path, capsys, monkeypatch):
+    """Steps 3 and 4 of 4 take 10 s each; before the resume, 2 were done in no time."""
+    steps = {"eval_steps": 1, "save_steps": 1, "save_total_limit": None}
+    tune(tmp_path, **steps, max_steps=2)
+    clock = iter(range(0, 10_000, 10))
+    monkeypatch.setattr(training.time, "perf_counter", lambda: next(clock))
+    capsys.readouterr()
+    tune(tmp_path, **steps, resume=True, max_steps=4)
+    first = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("step 3 of 4"))
+    assert "10 s left" in first
 
 
 # Two processes
