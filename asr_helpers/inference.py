@@ -190,7 +190,9 @@ def load_recogniser(checkpoint: str | Path) -> Recogniser:
 
     processor = load_processor(checkpoint)
     with model_loading(checkpoint):
-        model, report = AutoModelForCTC.from_pretrained(checkpoint, dtype=torch.float32, output_loading_info=True)
+        model, report = AutoModelForCTC.from_pretrained(
+            checkpoint, dtype=torch.float32, trust_remote_code=False, output_loading_info=True
+        )
     if any(key.startswith("lm_head") for key in report["missing_keys"]):
         raise AsrError(f"{str(checkpoint)!r} has no CTC head, so it cannot write yet: fine-tune it first.")
     _check_belonging(checkpoint, model.config, processor)

@@ -66,7 +66,7 @@ def load_processor(checkpoint: str | Path) -> "ProcessorMixin":
                 "processor.save_pretrained."
             )
     try:
-        processor = AutoProcessor.from_pretrained(checkpoint)
+        processor = AutoProcessor.from_pretrained(checkpoint, trust_remote_code=False)
     except (OSError, ValueError) as error:
         raise AsrError(
             f"The processor of {str(checkpoint)!r} cannot be loaded: {str(error).splitlines()[0]}"

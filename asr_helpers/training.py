@@ -84,7 +84,7 @@ def writes_vocabulary(checkpoint: str, processor: "ProcessorMixin") -> bool:
         tokenizer = load_processor(checkpoint).tokenizer
     except AsrError:  # an encoder that never wrote has none
         return False
-    config = AutoConfig.from_pretrained(checkpoint)
+    config = AutoConfig.from_pretrained(checkpoint, trust_remote_code=False)
     return (
         any(name.endswith("ForCTC") for name in config.architectures or ())
         and tokenizer.get_vocab() == processor.tokenizer.get_vocab()
@@ -122,6 +122,7 @@ def build_model(
             model, report = AutoModelForCTC.from_pretrained(
                 checkpoint,
                 dtype=torch.float32,
+                trust_remote_code=False,
                 vocab_size=len(processor.tokenizer),
                 pad_token_id=processor.tokenizer.pad_token_id,
                 ctc_loss_reduction="mean",
@@ -161,7 +162,8 @@ def recipe_for(
     if source.recipe is not None:
         return source.recipe
     with model_loading(source.checkpoint), torch.device("meta"):  # shapes alone, no weights
-        parameters = AutoModelForCTC.from_config(AutoConfig.from_pretrained(source.checkpoint)).num_parameters()
+        config = AutoConfig.from_pretrained(source.checkpoint, trust_remote_code=False)
+        parameters = AutoModelForCTC.from_config(config, trust_remote_code=False).num_parameters()
     hours = sum(durations(train)) / 3600 if isinstance(train, Dataset) else None
     return choose_recipe(parameters, hours, fresh_head or not writes_vocabulary(source.checkpoint, processor))
 

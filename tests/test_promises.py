@@ -8,6 +8,8 @@ no private paths in test_notebooks.py.
 
 import ast
 import json
+import re
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -21,8 +23,10 @@ import tiny
 from asr_helpers import AsrError
 from asr_helpers.__main__ import main
 from asr_helpers.audit import audit
-from asr_helpers.inference import Transcript, Word
+from asr_helpers.inference import Transcript, Word, load_recogniser
+from asr_helpers.preprocessing import load_processor
 from asr_helpers.sources import source
+from asr_helpers.training import build_model
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -136,6 +140,35 @@ def test_the_reader_of_sources_sees_what_would_run(line):
 ])  # fmt: skip
 def test_the_reader_of_sources_passes_what_does_not(line):
     assert dangers(line) == []
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "asr_helpers").rglob("*.py")), ids=lambda path: path.name)
+def test_each_loading_of_a_checkpoint_forbids_its_code(path):
+    """Without the word, transformers asks on the terminal whether to run a checkpoint's own code."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call) and re.match(r"Auto\w+\.from_", dotted(node.func)):
+            given = {one.arg: getattr(one.value, "value", ...) for one in node.keywords}
+            assert given.get("trust_remote_code", ...) is False, ast.unparse(node)
+
+
+@pytest.mark.parametrize("where", ["config.json", "processor_config.json"])
+def test_a_checkpoints_own_code_is_not_run_even_if_a_person_says_yes(tmp_path, monkeypatch, where):
+    demo = source("demo")
+    for path in Path(demo.fine_tuned).iterdir():
+        shutil.copy(path, tmp_path)
+    changed = json.loads((tmp_path / where).read_text())
+    changed["auto_map"] = {name: f"own.{name}" for name in ("AutoConfig", "AutoProcessor", "AutoModelForCTC")}
+    changed |= {"model_type": "own", "processor_class": "OwnProcessor"}
+    (tmp_path / where).write_text(json.dumps(changed))
+    ran = tmp_path / "ran"
+    (tmp_path / "own.py").write_text(f"open({str(ran)!r}, 'w')\nAutoConfig = AutoProcessor = AutoModelForCTC = None\n")
+    monkeypatch.setattr("builtins.input", lambda *prompt: "y")
+    with pytest.raises(AsrError):
+        load_recogniser(tmp_path)
+    if where == "config.json":
+        with pytest.raises(AsrError, match="cannot be loaded"):
+            build_model(str(tmp_path), load_processor(demo.fine_tuned), fresh_head=True)
+    assert not ran.exists()
 
 
 # What is exported is safetensors, JSON and text
