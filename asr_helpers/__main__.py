@@ -14,7 +14,7 @@ from contextlib import nullcontext, redirect_stderr
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import AsrError, __version__
+from . import AsrError, __version__, models
 from .checkpoints import Terminated
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def printable(text: object) -> str:
 def audit(args: argparse.Namespace) -> int:
     """Lists every row of DATA that would harm training."""
     from . import loading
-    from .preprocessing import load_processor
+    from .models import load_processor
 
     splits = loading.published_splits(args.source)
     if args.split and args.split not in splits:
@@ -183,7 +183,7 @@ def train(args: argparse.Namespace) -> int:
     from dataclasses import replace
 
     from . import loading, training
-    from .preprocessing import load_processor
+    from .models import load_processor
     from .recipes import changed, read_recipe
     from .streaming import stream_splits
 
@@ -278,7 +278,7 @@ def demo(args: argparse.Namespace) -> None:
     """Runs the series end to end: every notebook where they are at hand, else the training alone."""
     from . import evaluation, loading, training
     from .inference import Recogniser, load_recogniser
-    from .preprocessing import load_processor
+    from .models import load_processor
     from .sources import source
 
     started = time.perf_counter()
@@ -295,7 +295,7 @@ def demo(args: argparse.Namespace) -> None:
             the_demo, splits["train"], splits["validation"], processor, the_demo.output_dir, fresh_head=True
         )
 
-    fresh = Recogniser(training.build_model(the_demo.checkpoint, processor, fresh_head=True).eval(), processor)
+    fresh = Recogniser(models.build_model(the_demo.checkpoint, processor, fresh_head=True).eval(), processor)
     before, _ = evaluation.evaluate(fresh, splits["test"])
     after, pairs = evaluation.evaluate(load_recogniser(the_demo.output_dir), splits["test"])
     result = {

@@ -162,7 +162,7 @@ class WholeCheckpoints:
     terminating = False
 
     def train(self, resume_from_checkpoint: str | None = None, **kwargs):
-        """Trains; SIGTERM sets `terminating`, for `checkpoint_callback` to see.
+        """Trains; SIGTERM sets `terminating`, for `callbacks.StopAtSigterm` to see.
 
         Raises:
             Terminated: after SIGTERM.
@@ -250,42 +250,3 @@ def _full_disk_explained(output_dir: Path, name: str) -> Iterator[None]:
             f"There is no room in {str(output_dir)!r} for {name} ({str(error).splitlines()[0]}): "
             f"free some, then {way_out}."
         ) from error
-
-
-def checkpoint_callback(trainer: WholeCheckpoints):
-    """A `TrainerCallback` that ends the training after the step in which SIGTERM came to any of its processes.
-
-    On resuming it also looks at the best checkpoint so far, which the end of the training will want to read.
-    """
-    import torch
-    from transformers import TrainerCallback
-
-    class CheckpointCallback(TrainerCallback):
-        stopping = False  # in every process after the same step; `terminating` is of one process
-
-        def on_train_begin(self, args, state, control, **kwargs):
-            if not state.best_global_step:
-                return
-            best = Path(args.output_dir) / f"checkpoint-{state.best_global_step}"
-            state.best_model_checkpoint = str(best)
-            if reason := flaw(best, args.world_size):
-                if state.is_world_process_zero:
-                    print(f"{best.name}, the best so far, is lost ({reason}): the best from here on takes its place")
-                state.best_model_checkpoint = state.best_global_step = state.best_metric = None
-
-        def on_step_end(self, args, state, control, **kwargs):
-            self.stopping = trainer.terminating
-            if args.world_size > 1:
-                asked = torch.tensor(float(trainer.terminating), device=args.device)
-                self.stopping = trainer.accelerator.reduce(asked).item() > 0
-            if self.stopping:
-                control.should_save = control.should_training_stop = True
-
-        def on_save(self, args, state, control, **kwargs):
-            if self.stopping:
-                raise Terminated(
-                    f"SIGTERM stopped the training after step {state.global_step} of {state.max_steps}: "
-                    f"checkpoint-{state.global_step} in {args.output_dir!r} is whole, resume=True goes on from it."
-                )
-
-    return CheckpointCallback()

@@ -272,36 +272,6 @@ def group_counts(groups: Sequence[str], counts: Sequence[ErrorCounts]) -> dict[s
     return found
 
 
-def wer_metric():
-    """WER, CER and their counts as an `evaluate.Metric` that needs no network.
-
-    Its `compute(predictions=hypotheses, references=references)` returns `Scores.as_dict()`.
-
-    >>> wer_metric().compute(predictions=["HELLO WORD"], references=["HELLO WORLD"])["wer"]
-    0.5
-    """
-    import datasets
-    import evaluate
-
-    class WordErrorRate(evaluate.Metric):
-        def _info(self):
-            text = datasets.Value("string")
-            return evaluate.MetricInfo(
-                description="Word and character error rate, by jiwer.",
-                citation="",
-                inputs_description="predictions: hypotheses; references: references.",
-                features=datasets.Features({"predictions": text, "references": text}),
-            )
-
-        def _download_and_prepare(self, dl_manager):
-            pass
-
-        def _compute(self, predictions, references):
-            return score(references, predictions).as_dict()
-
-    return WordErrorRate()
-
-
 def argmax_ids(logits: "torch.Tensor", labels: "torch.Tensor") -> "torch.Tensor":
     """For `Trainer(preprocess_logits_for_metrics=…)`: keeps the best id of each frame, not its 32 logits.
 

@@ -14,7 +14,8 @@ import numpy as np
 
 from . import AsrError, audio
 from .audio import Audio
-from .preprocessing import load_processor, model_loading, unkept_kernels, vocabulary
+from .models import load_processor, model_loading, onednn_disabled
+from .preprocessing import vocabulary
 
 if TYPE_CHECKING:
     from transformers import AutomaticSpeechRecognitionPipeline, PretrainedConfig, Wav2Vec2ForCTC, Wav2Vec2Processor
@@ -83,7 +84,7 @@ class Recogniser:
             )
         inputs = self.processor(waveform, sampling_rate=self.sampling_rate, return_tensors="pt")
         try:
-            with torch.inference_mode(), unkept_kernels():
+            with torch.inference_mode(), onednn_disabled():
                 values = inputs.input_values.to(self.model.device, self.model.dtype)
                 logits = self.model(values).logits[0]  # (frames, V)
         except RuntimeError as error:  # torch.OutOfMemoryError is one; on a CPU it has no name of its own

@@ -6,15 +6,12 @@ with mean 0 and variance 1; labels are (num_labels,) ints. Both are made when a 
 asked for: nothing is cached to disk.
 """
 
-import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import pairwise
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -40,126 +37,6 @@ class NormalisedText:
 
     text: str
     lost: Counter = field(default_factory=Counter)
-
-
-def load_processor(checkpoint: str | Path) -> "ProcessorMixin":
-    """The processor beside a checkpoint, in a folder or on the hub.
-
-    Raises:
-        AsrError: there is no such folder, no processor in it, or one of a model that reads no waveforms; or the hub
-            does not have it or cannot be reached.
-    """
-    from transformers import AutoProcessor
-
-    folder = Path(checkpoint)
-    if may_be_on_hub(checkpoint):
-        _check_hub(str(checkpoint))
-    else:
-        if not (folder / "config.json").is_file():
-            raise AsrError(f"There is no checkpoint in {str(checkpoint)!r}: a checkpoint folder holds a config.json.")
-        for name in ("preprocessor_config.json", "processor_config.json", "tokenizer_config.json"):
-            if (folder / name).is_file():
-                break
-        else:
-            raise AsrError(
-                f"The checkpoint {str(checkpoint)!r} has no processor beside it: save it there with "
-                "processor.save_pretrained."
-            )
-    try:
-        processor = AutoProcessor.from_pretrained(checkpoint, trust_remote_code=False)
-    except (OSError, ValueError) as error:
-        raise AsrError(
-            f"The processor of {str(checkpoint)!r} cannot be loaded: {str(error).splitlines()[0]}"
-        ) from error
-    except TypeError:  # its tokenizer's vocab.json is missing
-        processor = None
-    if not hasattr(processor, "tokenizer") or not hasattr(processor, "feature_extractor"):
-        raise AsrError(
-            f"The checkpoint {str(checkpoint)!r} has no whole processor (a tokenizer and a feature extractor): "
-            "save it there with processor.save_pretrained."
-        )
-    takes = processor.feature_extractor.model_input_names[0]
-    if takes != "input_values" or not hasattr(processor.tokenizer, "word_delimiter_token"):
-        raise AsrError(
-            f"The checkpoint {str(checkpoint)!r} is not of Wav2Vec2's kind: its processor makes {takes} and has a "
-            f"{type(processor.tokenizer).__name__}. Take one that reads waveforms and writes by CTC, such as "
-            "Wav2Vec2, HuBERT or WavLM."
-        )
-    return processor
-
-
-def may_be_on_hub(checkpoint: str | Path) -> bool:
-    """Whether a checkpoint's name is `owner/name` and no folder's, nor that of one that is missing from `owner`.
-
-    >>> may_be_on_hub("facebook/wav2vec2-base")
-    True
-    >>> may_be_on_hub("./facebook/wav2vec2-base")
-    False
-    """
-    owner, slash, name = str(checkpoint).partition("/")
-    named = slash and re.fullmatch(r"\w[\w.-]*/[\w.-]+", f"{owner}/{name}", re.ASCII)
-    return bool(named) and not Path(owner).is_dir()
-
-
-def _check_hub(checkpoint: str) -> None:
-    """Asks the hub once for what is not here yet; its client would ask for minutes where there is no network.
-
-    Raises:
-        AsrError: the hub does not have it, or cannot be reached.
-    """
-    from huggingface_hub import HfApi, constants, try_to_load_from_cache
-    from huggingface_hub.errors import HTTPError  # of its client, which is not the same in all its releases
-
-    if constants.HF_HUB_OFFLINE or isinstance(try_to_load_from_cache(checkpoint, "config.json"), str):
-        return
-    try:
-        HfApi().model_info(checkpoint, timeout=10)
-    except (OSError, ValueError, HTTPError) as error:  # it says no, the name cannot be, no network
-        reason = str(error).strip().partition("\n")[0]
-        raise AsrError(
-            f"There is no folder {checkpoint!r} here, and the hub does not give a model of that name ({reason}): "
-            "check the name, or give a folder."
-        ) from error
-
-
-@contextmanager
-def model_loading(checkpoint: str | Path) -> Iterator[None]:
-    """Around `from_pretrained`: what it raises becomes one sentence.
-
-    Raises:
-        AsrError: the checkpoint has no weights, damaged ones, or those of another architecture.
-    """
-    try:
-        yield
-    except AsrError:
-        raise
-    except Exception as error:  # safetensors, torch and transformers each have errors of their own
-        reason = str(error).strip().partition("\n")[0].rstrip(":")
-        raise AsrError(
-            f"The model of {str(checkpoint)!r} cannot be loaded as one with a CTC head ({reason}): take a whole "
-            "checkpoint of Wav2Vec2, HuBERT or WavLM."
-        ) from error
-
-
-@contextmanager
-def unkept_kernels(bf16: bool = False) -> Iterator[None]:
-    """A context in which the memory stays as it is, however many lengths the clips have.
-
-    On a CPU, oneDNN makes kernels for each length it meets and keeps them: 0.5 MB a length for the demo's model, some
-    20 MB for one of wav2vec2-base's size. On single clips the former is as quick without oneDNN, the latter a tenth
-    slower.
-
-    Args:
-        bf16: the model is computed in bfloat16, for which a CPU needs oneDNN: nothing is changed.
-    """
-    from torch.backends import mkldnn
-
-    before = mkldnn.enabled
-    mkldnn.enabled = before and bf16  # its `flags` would warn of a setting for GPUs
-    try:
-        yield
-    finally:
-        mkldnn.enabled = before
 
 
 def vocabulary(processor: "ProcessorMixin") -> frozenset[str]:

@@ -5,8 +5,6 @@ card. Rates are AdamW's peak rates; they rise over the warm-up and then fall to 
 The training loop is `transformers.Trainer`'s.
 """
 
-import json
-import math
 import tempfile
 import time
 from collections.abc import Sequence
@@ -17,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 from . import AsrError, audio
 from .cards import push, write_model_card
-from .checkpoints import WholeCheckpoints, checkpoint_callback, newest_whole
-from .collation import DataCollatorCTCWithPadding, DurationBatches, RandomBatches, change_speed
+from .checkpoints import newest_whole
+from .collation import PAD_TO_MULTIPLE_OF, DataCollatorCTCWithPadding, DurationBatches, RandomBatches
 from .evaluation import argmax_ids, collapse_warning, compute_metrics
 from .loading import durations
-from .preprocessing import encode_text, frames_needed, load_processor, model_loading, prepare, unkept_kernels
+from .models import build_model, count_frames, has_bf16, model_loading, writes_vocabulary
+from .preprocessing import encode_text, frames_needed, prepare
 from .recipes import Recipe, changed, choose_recipe
 from .sources import Source
 from .streaming import PreparedRows, StreamedBatches
@@ -30,8 +29,6 @@ if TYPE_CHECKING:
     from datasets import Dataset, IterableDataset
     from transformers import ProcessorMixin, Trainer, TrainerCallback, TrainingArguments, Wav2Vec2ForCTC
 
-# Samples: 0.64 s at 16 kHz. Batches padded to multiples of it have shapes that recur: on a CPU they run faster.
-PAD_TO_MULTIPLE_OF = 32 * 320
 TRIAL_STEPS = 50  # A fresh head that was given fewer has not been trained, only tried.
 
 
@@ -66,86 +63,6 @@ class TrainingResult:
         return bool(self.trouble) and not (self.fresh_head and self.steps < TRIAL_STEPS)
 
 
-def writes_vocabulary(checkpoint: str, processor: "ProcessorMixin") -> bool:
-    """Whether a checkpoint has a CTC head that writes the processor's tokens, each under the same number.
-
-    Args:
-        checkpoint: a folder or a name on the hub.
-        processor: what the texts will be encoded with.
-
-    >>> from asr_helpers.sources import source
-    >>> fine_tuned = source("demo").fine_tuned
-    >>> writes_vocabulary(fine_tuned, load_processor(fine_tuned))
-    True
-    """
-    from transformers import AutoConfig
-
-    try:
-        tokenizer = load_processor(checkpoint).tokenizer
-    except AsrError:  # an encoder that never wrote has none
-        return False
-    config = AutoConfig.from_pretrained(checkpoint, trust_remote_code=False)
-    return (
-        any(name.endswith("ForCTC") for name in config.architectures or ())
-        and tokenizer.get_vocab() == processor.tokenizer.get_vocab()
-        and (config.vocab_size, config.pad_token_id) == (len(tokenizer), tokenizer.pad_token_id)
-    )
-
-
-def build_model(
-    checkpoint: str, processor: "ProcessorMixin", seed: int = 0, fresh_head: bool = False
-) -> "Wav2Vec2ForCTC":
-    """An encoder with a CTC head of the processor's vocabulary.
-
-    The checkpoint's own head is kept where it writes that vocabulary (`writes_vocabulary`); otherwise the head starts
-    from random numbers.
-
-    Args:
-        checkpoint: a folder or a name on the hub.
-        processor: its tokenizer's size is the head's, its padding token the CTC blank.
-        seed: of a fresh head's random start.
-        fresh_head: start with a fresh head in any case.
-
-    Raises:
-        AsrError: the checkpoint cannot be loaded, or lacks weights of its encoder.
-    """
-    import torch
-    from transformers import AutoModelForCTC, set_seed
-    from transformers.utils import logging
-
-    fresh_head = fresh_head or not writes_vocabulary(checkpoint, processor)
-    set_seed(seed)
-    verbosity = logging.get_verbosity()
-    logging.set_verbosity_error()  # its report would call the fresh head a mistake
-    try:
-        with model_loading(checkpoint):
-            model, report = AutoModelForCTC.from_pretrained(
-                checkpoint,
-                dtype=torch.float32,
-                trust_remote_code=False,
-                vocab_size=len(processor.tokenizer),
-                pad_token_id=processor.tokenizer.pad_token_id,
-                ctc_loss_reduction="mean",
-                ctc_zero_infinity=True,
-                layerdrop=0.0,
-                ignore_mismatched_sizes=True,
-                output_loading_info=True,
-            )
-    finally:
-        logging.set_verbosity(verbosity)
-    # masked_spec_embed is the mask's own vector: a checkpoint never trained with masking has none.
-    missing = {key for key in report["missing_keys"] if "masked_spec" not in key}
-    encoders = {key for key in missing if not key.startswith("lm_head")}
-    if encoders:
-        raise AsrError(f"The checkpoint {checkpoint!r} lacks weights of its encoder, such as {sorted(encoders)[0]!r}.")
-    if fresh_head or missing:
-        model.lm_head.reset_parameters()
-    # forward takes **kwargs, from which Trainer concludes that it averages the loss over the accumulated
-    # batches. It does not: without this line, 4 accumulation steps give 4 times the gradient.
-    model.accepts_loss_kwargs = False
-    return model
-
-
 def recipe_for(
     source: Source, train: "Dataset | IterableDataset", processor: "ProcessorMixin", fresh_head: bool = False
 ) -> Recipe:
@@ -174,16 +91,6 @@ def parameter_groups(model: "Wav2Vec2ForCTC", recipe: Recipe) -> list[dict[str, 
     encoder = [p for name, p in model.named_parameters() if not name.startswith("lm_head") and p.requires_grad]
     of_head = recipe.learning_rate if recipe.head_learning_rate is None else recipe.head_learning_rate
     return [{"params": encoder, "lr": recipe.learning_rate}, {"params": head, "lr": of_head}]
-
-
-def has_bf16() -> bool:
-    """Whether this machine multiplies in bfloat16 by itself; emulated, it would be slower than float32."""
-    import torch
-
-    if torch.cuda.is_available():
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    # mkldnn says yes on every machine with AVX-512; without one of these two it emulates, at half float32's speed.
-    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
 
 
 def training_arguments(output_dir: str | Path, recipe: Recipe, **changes: Any) -> "TrainingArguments":
@@ -242,14 +149,6 @@ def check_labels(rows: "Dataset", model: "Wav2Vec2ForCTC", processor: "Processor
         )
 
 
-def count_frames(seconds: Sequence[float], model: "Wav2Vec2ForCTC", processor: "ProcessorMixin") -> list[int]:
-    """How many frames a model makes of clips of these lengths, s."""
-    import torch
-
-    samples = torch.tensor(seconds, dtype=torch.float64).mul(processor.feature_extractor.sampling_rate).round().long()
-    return model._get_feat_extract_output_lengths(samples).tolist()
-
-
 def check_row(row: dict[str, Any], model: "Wav2Vec2ForCTC", processor: "ProcessorMixin") -> float:
     """Makes sure, as `check_labels` does, that one row can be trained on; returns its clip's length, s.
 
@@ -265,31 +164,6 @@ def check_row(row: dict[str, Any], model: "Wav2Vec2ForCTC", processor: "Processo
             "correct or remove it."
         )
     return seconds
-
-
-class NumberedRows:
-    """Rows that say which they are: a dataset for torch, each item with its number as `row`."""
-
-    def __init__(self, rows: "Dataset"):
-        self.rows = rows
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def __getitem__(self, number: int) -> dict[str, Any]:
-        return self.__getitems__([number])[0]
-
-    def __getitems__(self, numbers: list[int]) -> list[dict[str, Any]]:
-        return [{**item, "row": row} for row, item in zip(numbers, self.rows.__getitems__(numbers), strict=True)]
-
-
-def _collate(examples: list[dict[str, Any]], collator: DataCollatorCTCWithPadding) -> dict[str, Any]:
-    batch = collator(examples)
-    if "row" in examples[0]:
-        batch["rows"] = [example["row"] for example in examples]
-    if "position" in examples[0]:  # the same for all
-        batch["position"] = examples[0]["position"]
-    return batch
 
 
 def build_trainer(
@@ -321,6 +195,9 @@ def build_trainer(
     from datasets import Dataset
     from transformers import Trainer
     from transformers.trainer_callback import PrinterCallback
+
+    from .callbacks import Epochs, Progress, StopAtSigterm
+    from .trainer import NumberedRows, RecipeTrainer, collate_rows
 
     head = (model.config.vocab_size, model.config.pad_token_id)
     wanted = (len(processor.tokenizer), processor.tokenizer.pad_token_id)
@@ -356,177 +233,24 @@ def build_trainer(
     else:
         batches = RandomBatches(len(train), args.train_batch_size, **place)
     streamed = isinstance(batches, StreamedBatches)
-    trainer = _trainer_class(recipe, batches, lengths)(
+    trainer = RecipeTrainer(
+        recipe=recipe,
+        batches=batches,
+        lengths=lengths,
         model=model,
         args=args,
-        data_collator=partial(_collate, collator=DataCollatorCTCWithPadding(processor)),
+        data_collator=partial(collate_rows, collator=DataCollatorCTCWithPadding(processor)),
         train_dataset=PreparedRows(processor) if streamed else NumberedRows(prepare(train, processor)),
         eval_dataset=prepare(validation, processor),
         processing_class=processor,
         compute_metrics=partial(compute_metrics, processor=processor),
         preprocess_logits_for_metrics=argmax_ids,
-        callbacks=[_progress(), _epochs(), *callbacks],
+        callbacks=[Progress(), Epochs(), *callbacks],
         optimizers=(optimizer_class(parameter_groups(model, recipe), **settings), None),
     )
-    trainer.add_callback(checkpoint_callback(trainer))
+    trainer.add_callback(StopAtSigterm(trainer))
     trainer.remove_callback(PrinterCallback)
     return trainer
-
-
-def _trainer_class(
-    recipe: Recipe, batches: DurationBatches | RandomBatches | StreamedBatches | None, lengths: "Dataset | None"
-):
-    """A `Trainer` that takes from the recipe what `TrainingArguments` have no word for.
-
-    Without batches it makes its own, from the column of lengths.
-    """
-    import numpy as np
-    import torch
-    from torch.optim.lr_scheduler import LambdaLR
-    from transformers import Trainer
-
-    streamed = isinstance(batches, StreamedBatches)
-
-    class HeadFirstTrainer(WholeCheckpoints, Trainer):
-        def train(self, resume_from_checkpoint=None, **kwargs):
-            # An evaluation before the training leaves the model marked as prepared. Without this line it would never
-            # be wrapped for several ranks, and each would train a model of its own.
-            self.model._is_accelerate_prepared = False
-            if resume_from_checkpoint:
-                position = self._position_file(resume_from_checkpoint)
-                if position.is_file() != streamed:
-                    raise AsrError(
-                        f"The training in {self.args.output_dir!r} took its rows from a "
-                        f"{'dataset' if streamed else 'stream'}: go on with that, or leave out resume."
-                    )
-                if streamed:
-                    batches.go_on(json.loads(position.read_text()))
-            return super().train(resume_from_checkpoint, **kwargs)
-
-        def _position_file(self, checkpoint):
-            return Path(checkpoint) / f"stream_{self.args.process_index}.json"
-
-        def _save_rng_state(self, output_dir):
-            super()._save_rng_state(output_dir)
-            if streamed:
-                self._position_file(output_dir).write_text(json.dumps(self._position))
-
-        def create_scheduler(self, num_training_steps, optimizer=None):
-            if self.lr_scheduler is None:
-                usual = super().create_scheduler(num_training_steps, optimizer)
-                if not recipe.head_only_steps:
-                    return usual
-                first = math.ceil(_steps(recipe.head_only_steps, num_training_steps))
-                warmup = max(_steps(self.args.warmup_steps, num_training_steps), 1)
-                encoder, head = usual.lr_lambdas  # in the order of parameter_groups
-                factors = [
-                    lambda step: encoder(step) * min((step - first + 1) / warmup, 1) if step >= first else 0.0,
-                    head,
-                ]
-                self.lr_scheduler = LambdaLR(usual.optimizer, factors)
-            return self.lr_scheduler
-
-        def _get_train_sampler(self, train_dataset=None):
-            # Trainer finds lengths in a column alone; without one it decodes every clip to count its samples.
-            return super()._get_train_sampler(lengths)
-
-        def get_train_dataloader(self):
-            if batches is None:
-                return super().get_train_dataloader()
-            # Rounding up would pad clips of like length more than their differences do.
-            rounding = PAD_TO_MULTIPLE_OF if isinstance(batches, RandomBatches) else None
-            # Not prepared by accelerate, which would share these batches out among the ranks a second time.
-            return torch.utils.data.DataLoader(
-                self.train_dataset,
-                batch_sampler=batches,
-                collate_fn=partial(_collate, collator=DataCollatorCTCWithPadding(self.processing_class, rounding)),
-                num_workers=self.args.dataloader_num_workers,
-                persistent_workers=self.args.dataloader_persistent_workers,
-                prefetch_factor=self.args.dataloader_prefetch_factor,
-                pin_memory=self.args.dataloader_pin_memory,
-            )
-
-        def evaluation_loop(self, *args, **kwargs):
-            with unkept_kernels(bf16=self.args.bf16):
-                return super().evaluation_loop(*args, **kwargs)
-
-        def training_step(self, model, inputs, num_items_in_batch=None):
-            rows = inputs.pop("rows")
-            self._position = inputs.pop("position", None)
-            if recipe.speed_perturbation:
-                # From seed and step alone: the same after a resume, and for all that makes up a step.
-                chance = np.random.default_rng((self.args.seed, self.state.global_step))
-                speed = chance.uniform(1 - recipe.speed_perturbation, 1 + recipe.speed_perturbation)
-                inputs = change_speed(inputs, speed, PAD_TO_MULTIPLE_OF)
-            try:
-                loss = super().training_step(model, inputs, num_items_in_batch)
-            except torch.OutOfMemoryError as error:
-                raise _out_of_memory(inputs["input_values"].shape, self.processing_class, rows) from error
-            if not torch.isfinite(loss):
-                raise AsrError(
-                    f"The loss is {loss.item()} in step {self.state.global_step + 1}, on the training rows "
-                    f"{', '.join(map(str, rows))}: remove those that are at fault; where none is, the training has "
-                    "diverged, and lower learning rates keep it from that."
-                )
-            return loss
-
-    return HeadFirstTrainer
-
-
-def _steps(share: float, num_training_steps: int) -> float:
-    """A number of steps, or a share of all of them where it is below 1."""
-    return share * num_training_steps if share < 1 else share
-
-
-def _out_of_memory(shape: Sequence[int], processor: "ProcessorMixin", rows: list[int]) -> AsrError:
-    """What to say of a batch of that shape, (B, T), that did not fit: a budget to try is half of what it took."""
-    clips, seconds = shape[0], shape[0] * shape[1] / processor.feature_extractor.sampling_rate
-    if clips > 1:
-        way_out = f"try a recipe with seconds_per_batch={seconds / 2:.1f}"
-    else:
-        way_out = f"cut it into clips of {seconds / 2:.1f} s or less"
-    return AsrError(
-        f"The GPU's memory is full at {clips} clip{'s' * (clips > 1)} of {seconds:.1f} s in all, padding included, the "
-        f"training rows {', '.join(map(str, rows))}: {way_out}."
-    )
-
-
-def _epochs():
-    """Tells the sampler its epoch: Trainer does not reach a batch sampler, nor know after a resume which it was in."""
-    from transformers import TrainerCallback
-
-    class Epochs(TrainerCallback):
-        def on_epoch_begin(self, args, state, control, train_dataloader, **kwargs):
-            if hasattr(train_dataloader.batch_sampler, "set_epoch"):
-                train_dataloader.batch_sampler.set_epoch(int(state.epoch or 0))
-
-    return Epochs()
-
-
-def _progress():
-    """A line at each evaluation; it reads the same in a terminal, a notebook and a log."""
-    from transformers import TrainerCallback
-
-    class Progress(TrainerCallback):
-        def on_train_begin(self, args, state, control, **kwargs):
-            self.started, self.first_step = time.perf_counter(), state.global_step
-
-        def on_evaluate(self, args, state, control, metrics, **kwargs):
-            if not state.is_world_process_zero or not state.global_step:
-                return
-            spent = time.perf_counter() - self.started
-            done = state.global_step - self.first_step  # since a resume
-            left = spent / done * (state.max_steps - state.global_step) if done else float("nan")
-            losses = [entry["loss"] for entry in state.log_history if "loss" in entry]
-            trouble = collapse_warning(metrics, losses)
-            print(
-                f"step {state.global_step} of {state.max_steps}: loss {losses[-1] if losses else float('nan'):.2f}, "
-                f"validation WER {metrics['eval_wer']:.3f}, blank {metrics['eval_blank_share']:.0%}, "
-                f"{left:.0f} s left" + (f". {trouble}" if trouble else ""),
-                flush=True,
-            )
-
-    return Progress()
 
 
 def fine_tune(
@@ -576,11 +300,11 @@ def fine_tune(
         Terminated: SIGTERM came; a checkpoint of that moment is whole.
 
     >>> import tempfile
-    >>> from asr_helpers import loading, preprocessing, sources
+    >>> from asr_helpers import loading, models, sources
     >>> demo = sources.source("demo")
     >>> rows = loading.load_splits(demo)
     >>> few, fewer = rows["train"].select(range(8)), rows["validation"].select(range(2))
-    >>> processor = preprocessing.load_processor(demo.checkpoint)
+    >>> processor = models.load_processor(demo.checkpoint)
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     fine_tune(demo, few, fewer, processor, folder, fresh_head=True, max_steps=1).wer_after > 0.5
     step 1 of 1: loss ...

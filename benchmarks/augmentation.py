@@ -18,8 +18,9 @@ from typing import Any
 
 import numpy as np
 
-from asr_helpers import evaluation, loading, preprocessing, sources, training
+from asr_helpers import evaluation, loading, models, sources, training
 from asr_helpers.inference import Recogniser
+from asr_helpers.trainer import NumberedRows
 
 MASKED = 0.06  # of a clip's frames may begin a mask of 10, as `mask_time_prob` counts
 SPEED = 0.1
@@ -40,14 +41,14 @@ class NoisyRows:
     """Training rows with noise, another in each epoch: a dataset for torch.
 
     Args:
-        rows: `training.NumberedRows`.
+        rows: `NumberedRows`.
         seed: of the draws.
 
     Attributes:
         epoch: the one that is read; the draws follow from it.
     """
 
-    def __init__(self, rows: training.NumberedRows, seed: int):
+    def __init__(self, rows: NumberedRows, seed: int):
         self.rows, self.seed, self.epoch = rows, seed, 0
 
     def __len__(self) -> int:
@@ -68,8 +69,8 @@ def wers(way: str, seed: int, max_steps: int = -1) -> tuple[float, float]:
 
     demo = sources.source("demo")
     splits = loading.load_splits(demo)
-    processor = preprocessing.load_processor(demo.checkpoint)
-    model = training.build_model(demo.checkpoint, processor, seed, fresh_head=True)
+    processor = models.load_processor(demo.checkpoint)
+    model = models.build_model(demo.checkpoint, processor, seed, fresh_head=True)
     if way == "masking":
         model.config.mask_time_prob = MASKED
         # The mask's own vector, as the library starts it: the demo checkpoint was made without masking and has none.

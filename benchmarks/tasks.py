@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from asr_helpers import collation, evaluation, loading, preprocessing, sources, training
+from asr_helpers import collation, evaluation, loading, models, preprocessing, sources, training
 
 from . import guide
 from .common import peak_memory
@@ -41,7 +41,7 @@ def _rows():
 
 
 def _processor():
-    return preprocessing.load_processor(sources.source("demo").checkpoint)
+    return models.load_processor(sources.source("demo").checkpoint)
 
 
 def _recipe():
@@ -52,7 +52,7 @@ def _recipe():
 
 def _model(setting: Setting):
     if setting.size == "demo":
-        return training.build_model(sources.source("demo").checkpoint, _processor(), fresh_head=True)
+        return models.build_model(sources.source("demo").checkpoint, _processor(), fresh_head=True)
     from transformers import Wav2Vec2Config, Wav2Vec2ForCTC, set_seed
 
     set_seed(0)
@@ -156,7 +156,7 @@ def throughput_same(way: str, setting: Setting) -> dict[str, float]:
 
 def throughput_best(way: str, setting: Setting) -> dict[str, float]:
     """Ours in bfloat16, where the processor multiplies in it, and batches of a minute; the guide's as it is."""
-    ours = {"bf16": training.has_bf16(), "budget": 60.0}
+    ours = {"bf16": models.has_bf16(), "budget": 60.0}
     return {"throughput_best": _throughput(way, setting, **(ours if way == "ours" else {"bf16": False}))}
 
 

@@ -594,7 +594,7 @@ def test_no_mutated_metadata_crashes_the_reader(tmp_path):
 @pytest.fixture
 def command(monkeypatch, tmp_path, capsys):
     """Runs a command with the catalogue's processor; gives its status, its output, its errors and its JSON."""
-    monkeypatch.setattr("asr_helpers.preprocessing.load_processor", lambda checkpoint: processor())
+    monkeypatch.setattr("asr_helpers.models.load_processor", lambda checkpoint: processor())
     monkeypatch.setattr("asr_helpers.audit.PROGRESS", np.inf)
 
     def run(*argv):

@@ -14,7 +14,7 @@ from safetensors import safe_open
 
 from asr_helpers import evaluation, loading
 from asr_helpers.inference import load_recogniser
-from asr_helpers.preprocessing import load_processor
+from asr_helpers.models import load_processor
 from asr_helpers.sources import source
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))

@@ -26,7 +26,8 @@ from asr_helpers.collation import (
     total_padding_share,
 )
 from asr_helpers.loading import durations, load_rows, load_splits
-from asr_helpers.preprocessing import load_processor, prepare
+from asr_helpers.models import load_processor
+from asr_helpers.preprocessing import prepare
 from asr_helpers.sources import source
 
 

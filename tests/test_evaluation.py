@@ -26,9 +26,9 @@ from asr_helpers.evaluation import (
     group_counts,
     score,
     sum_counts,
-    wer_metric,
 )
-from asr_helpers.preprocessing import load_processor
+from asr_helpers.metric import WordErrorRate
+from asr_helpers.models import load_processor
 from asr_helpers.sources import source
 
 
@@ -348,12 +348,12 @@ def test_no_word_is_lost_where_words_are_apart_by_other_than_one_space():
 
 def test_the_metric_computes_without_a_network():
     references, hypotheses = zip(*random_pairs(1, 10), strict=True)
-    result = wer_metric().compute(predictions=hypotheses, references=references)
+    result = WordErrorRate().compute(predictions=hypotheses, references=references)
     assert result == score(references, hypotheses).as_dict()
 
 
 def test_the_metric_adds_up_batches():
-    metric = wer_metric()
+    metric = WordErrorRate()
     metric.add(prediction="HELLO WORD", reference="HELLO WORLD")
     metric.add_batch(predictions=["YES", "NO"], references=["YES", "NO NO"])
     result = metric.compute()

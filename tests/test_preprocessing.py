@@ -15,7 +15,7 @@ import soundfile
 import torch
 from datasets import Dataset
 
-from asr_helpers import AsrError, loading, preprocessing
+from asr_helpers import AsrError, loading, models, preprocessing
 from asr_helpers.preprocessing import NormalisedText, normalise_text
 from asr_helpers.sources import source
 
@@ -25,7 +25,7 @@ SMALL = frozenset("abcdefghijklmnopqrstuvwxyz' ")
 
 @pytest.fixture(scope="module")
 def processor():
-    return preprocessing.load_processor(source("demo").checkpoint)
+    return models.load_processor(source("demo").checkpoint)
 
 
 @pytest.fixture(scope="module")
@@ -133,12 +133,12 @@ def test_whatever_is_normalised_has_no_unknown_label(processor, rows):
 @pytest.mark.parametrize("checkpoint", ["no/such/folder", "missing", "/missing"])
 def test_a_checkpoint_that_is_not_there_is_named(checkpoint):
     with pytest.raises(AsrError, match=re.escape(f"no checkpoint in '{checkpoint}'")):
-        preprocessing.load_processor(checkpoint)
+        models.load_processor(checkpoint)
 
 
 def test_a_checkpoint_that_the_hub_cannot_be_asked_for_is_named():
     with pytest.raises(AsrError, match="processor of 'someone/no-such-model'") as caught:
-        preprocessing.load_processor("someone/no-such-model")
+        models.load_processor("someone/no-such-model")
     assert "\n" not in str(caught.value)
 
 
@@ -147,7 +147,7 @@ def test_a_hub_that_does_not_answer_is_asked_once(monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
     started = time.perf_counter()
     with pytest.raises(AsrError, match="no folder 'someone/no-such-model' here, and the hub does not give") as caught:
-        preprocessing.load_processor("someone/no-such-model")
+        models.load_processor("someone/no-such-model")
     assert "\n" not in str(caught.value)
     assert time.perf_counter() - started < 15, "its client asks for minutes"
 
@@ -161,14 +161,14 @@ def checkpoint(tmp_path):
 
 
 def test_a_checkpoint_without_weights_has_a_processor_still(checkpoint):
-    assert preprocessing.vocabulary(preprocessing.load_processor(checkpoint)) == CAPITALS
+    assert preprocessing.vocabulary(models.load_processor(checkpoint)) == CAPITALS
 
 
 def test_a_checkpoint_without_a_processor_is_told_how_to_get_one(checkpoint):
     for name in ("processor_config.json", "preprocessor_config.json", "tokenizer_config.json", "vocab.json"):
         (checkpoint / name).unlink(missing_ok=True)
     with pytest.raises(AsrError, match=r"no processor beside it: save it there with processor\.save_pretrained"):
-        preprocessing.load_processor(checkpoint)
+        models.load_processor(checkpoint)
 
 
 @pytest.mark.parametrize("kept", ["processor_config.json", "tokenizer_config.json"])
@@ -176,7 +176,7 @@ def test_half_a_processor_is_refused(checkpoint, kept):
     for name in {"processor_config.json", "tokenizer_config.json", "vocab.json"} - {kept}:
         (checkpoint / name).unlink()
     with pytest.raises(AsrError) as caught:
-        preprocessing.load_processor(checkpoint)
+        models.load_processor(checkpoint)
     assert checkpoint.name in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -184,11 +184,11 @@ def test_half_a_processor_is_refused(checkpoint, kept):
 def test_a_processor_of_another_kind_of_model(tmp_path):
     from transformers import SeamlessM4TFeatureExtractor, Wav2Vec2BertProcessor
 
-    processor = preprocessing.load_processor(source("demo").checkpoint)
+    processor = models.load_processor(source("demo").checkpoint)
     Wav2Vec2BertProcessor(SeamlessM4TFeatureExtractor(), processor.tokenizer).save_pretrained(tmp_path)
     (tmp_path / "config.json").write_text('{"model_type": "wav2vec2-bert"}')
     with pytest.raises(AsrError, match="is not of Wav2Vec2's kind: its processor makes input_features"):
-        preprocessing.load_processor(tmp_path)
+        models.load_processor(tmp_path)
 
 
 @pytest.mark.parametrize("text", [None, 3.14, b"yes", ["yes"]])

@@ -24,9 +24,8 @@ from asr_helpers import AsrError
 from asr_helpers.__main__ import main
 from asr_helpers.audit import audit
 from asr_helpers.inference import Transcript, Word, load_recogniser
-from asr_helpers.preprocessing import load_processor
+from asr_helpers.models import build_model, load_processor
 from asr_helpers.sources import source
-from asr_helpers.training import build_model
 
 ROOT = Path(__file__).resolve().parents[1]
 

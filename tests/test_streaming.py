@@ -18,7 +18,7 @@ import transformers
 from datasets import Audio, Dataset, IterableDataset
 from safetensors.torch import load_file
 
-from asr_helpers import AsrError, audio, streaming, training
+from asr_helpers import AsrError, audio, models, streaming, training
 from asr_helpers.sources import source
 from asr_helpers.streaming import StreamedBatches, stream_splits
 
@@ -177,7 +177,7 @@ def test_rows_that_would_harm_are_named_and_left_out(tmp_path, capsys):
     tiny.write_audiofolder(tmp_path / "data" / "validation", [tiny.clip(1)], ["NO"])
     stream, _ = stream_splits(source(str(tmp_path / "data")))
     processor = tiny.processor()
-    model = training.build_model(str(tiny.write_checkpoint(tmp_path / "checkpoint")), processor)
+    model = models.build_model(str(tiny.write_checkpoint(tmp_path / "checkpoint")), processor)
     batches = StreamedBatches(stream, 1, lambda row: training.check_row(row, model, processor))
     names = {streaming.row_name(row).rpartition("/")[2] for batch in batches for row in batch}
     assert names == {"0.wav", "5.wav"}

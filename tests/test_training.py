@@ -18,7 +18,7 @@ import transformers
 from datasets import Dataset
 from safetensors.torch import load_file, save_file
 
-from asr_helpers import AsrError, preprocessing, training
+from asr_helpers import AsrError, collation, models, preprocessing, training
 from asr_helpers.inference import load_recogniser
 from asr_helpers.recipes import Recipe
 from asr_helpers.sources import source
@@ -70,7 +70,7 @@ def same(left: dict[str, torch.Tensor], right: dict[str, torch.Tensor]) -> bool:
 def test_a_head_that_writes_the_vocabulary_is_kept_unless_a_fresh_one_is_asked_for(tmp_path, processor):
     tiny.write_checkpoint(tmp_path, head=True)
     saved = weights(tmp_path)
-    kept, fresh = (training.build_model(str(tmp_path), processor, fresh_head=one).state_dict() for one in (False, True))
+    kept, fresh = (models.build_model(str(tmp_path), processor, fresh_head=one).state_dict() for one in (False, True))
     assert same(saved, kept)
     encoder = {name for name in saved if name.startswith("wav2vec2.")}
     assert len(encoder) > 20
@@ -84,8 +84,8 @@ def test_a_head_that_numbers_the_tokens_otherwise_is_not_kept(tmp_path, processo
     vocabulary = json.loads((tmp_path / "vocab.json").read_text())
     vocabulary["E"], vocabulary["T"] = vocabulary["T"], vocabulary["E"]
     (tmp_path / "vocab.json").write_text(json.dumps(vocabulary))
-    assert not training.writes_vocabulary(str(tmp_path), processor)
-    built = training.build_model(str(tmp_path), processor).state_dict()
+    assert not models.writes_vocabulary(str(tmp_path), processor)
+    built = models.build_model(str(tmp_path), processor).state_dict()
     assert not torch.equal(weights(tmp_path)["lm_head.weight"], built["lm_head.weight"])
 
 
@@ -105,7 +105,7 @@ def test_the_recipe_follows_from_the_checkpoint(tmp_path, processor):
 
 def test_a_head_of_another_vocabulary_makes_way(tmp_path, processor):
     tiny.write_checkpoint(tmp_path, head=True, vocab_size=5)
-    model = training.build_model(str(tmp_path), processor)
+    model = models.build_model(str(tmp_path), processor)
     assert model.lm_head.out_features == model.config.vocab_size == 32
 
 
@@ -116,11 +116,11 @@ def test_half_precision_weights_are_trained_in_full(tmp_path, processor):
         tmp_path / "model.safetensors",
         {"format": "pt"},
     )
-    assert {p.dtype for p in training.build_model(str(tmp_path), processor).parameters()} == {torch.float32}
+    assert {p.dtype for p in models.build_model(str(tmp_path), processor).parameters()} == {torch.float32}
 
 
 def test_the_seed_is_the_heads(checkpoint, processor):
-    first, again, other = (training.build_model(str(checkpoint), processor, seed).lm_head.weight for seed in (3, 3, 4))
+    first, again, other = (models.build_model(str(checkpoint), processor, seed).lm_head.weight for seed in (3, 3, 4))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
 
@@ -131,7 +131,7 @@ def test_a_checkpoint_that_lacks_a_weight_of_its_encoder_is_refused(tmp_path, pr
     del kept["encoder.layers.0.attention.k_proj.weight"]
     save_file(kept, tmp_path / "model.safetensors", {"format": "pt"})
     with pytest.raises(AsrError, match=r"lacks weights of its encoder, such as .*layers\.0\.attention\.k_proj\.weight"):
-        training.build_model(str(tmp_path), processor)
+        models.build_model(str(tmp_path), processor)
 
 
 # The optimizer
@@ -139,7 +139,7 @@ def test_a_checkpoint_that_lacks_a_weight_of_its_encoder_is_refused(tmp_path, pr
 
 @pytest.mark.parametrize("freeze", [False, True])
 def test_every_trainable_parameter_has_one_rate(checkpoint, processor, freeze):
-    model = training.build_model(str(checkpoint), processor)
+    model = models.build_model(str(checkpoint), processor)
     if freeze:
         model.freeze_feature_encoder()
     rates = {}
@@ -172,10 +172,10 @@ def test_accumulated_batches_are_averaged(checkpoint, whole_step, tmp_path):
 
 def test_the_first_loss_is_the_models_own(checkpoint, processor, whole_step):
     loss, _ = whole_step
-    model = training.build_model(str(checkpoint), processor).eval()
+    model = models.build_model(str(checkpoint), processor).eval()
     losses = []
     for row in training.prepare(tiny.rows(8), processor):
-        padded = torch.zeros(1, training.PAD_TO_MULTIPLE_OF)
+        padded = torch.zeros(1, collation.PAD_TO_MULTIPLE_OF)
         padded[0, : len(row["input_values"])] = torch.from_numpy(row["input_values"])
         logits = model(padded).logits  # (1, frames, V)
         length = len(row["labels"])
@@ -217,7 +217,7 @@ def test_the_encoder_warms_up_when_it_joins_the_head(tune, tmp_path, warmup):
 def test_what_is_asked_of_the_optimizer_is_obeyed(checkpoint, processor, tmp_path):
     changes = {"learning_rate": 3e-4, "weight_decay": 0.25, "adam_beta2": 0.9, "optim": "adafactor"}
     args = training.training_arguments(tmp_path, RECIPE, bf16=False, **changes)
-    model = training.build_model(str(checkpoint), processor)
+    model = models.build_model(str(checkpoint), processor)
     trainer = training.build_trainer(model, processor, tiny.rows(4), tiny.rows(2), RECIPE, args)
     optimizer = trainer.optimizer
     assert type(optimizer).__name__ == "Adafactor"
@@ -421,7 +421,7 @@ def test_two_ranks_resumed_end_bit_equal(two_ranks, mode, step):
 
 
 def test_a_loss_that_is_not_a_number_stops_the_run_and_names_the_rows(checkpoint, processor, tmp_path):
-    model = training.build_model(str(checkpoint), processor)
+    model = models.build_model(str(checkpoint), processor)
     args = training.training_arguments(tmp_path, RECIPE, max_steps=4, bf16=False)
     trainer = training.build_trainer(model, processor, tiny.rows(8), tiny.rows(2), RECIPE, args)
     fetch, spoilt = trainer.train_dataset.rows.__getitems__, []
@@ -507,7 +507,7 @@ def test_the_recipe_chooses_batches_by_duration(checkpoint, tmp_path):
     recipe = replace(tiny.RECIPE, seconds_per_batch=1.9, num_train_epochs=1)
     rows = tiny.rows(12, 0.4, 0.02)
     args = training.training_arguments(tmp_path, recipe, bf16=False)
-    model = training.build_model(str(checkpoint), tiny.processor())
+    model = models.build_model(str(checkpoint), tiny.processor())
     trainer = training.build_trainer(model, tiny.processor(), rows, rows, recipe, args)
     batches = list(trainer.get_train_dataloader())
     assert sorted(row for batch in batches for row in batch["rows"]) == list(range(12))
@@ -529,7 +529,7 @@ def test_a_batch_that_is_played_slower_still_holds_no_more_than_was_asked_for(
         tmp_path, recipe, bf16=False, eval_strategy="no", save_strategy="no", load_best_model_at_end=False,
         max_steps=12,
     )  # fmt: skip
-    model = training.build_model(str(checkpoint), tiny.processor())
+    model = models.build_model(str(checkpoint), tiny.processor())
     trainer = training.build_trainer(model, tiny.processor(), train, rows.select([0]), recipe, args)
     step = transformers.Trainer.training_step
     monkeypatch.setattr(
@@ -547,11 +547,11 @@ def test_a_batch_that_is_played_slower_still_holds_no_more_than_was_asked_for(
 def test_a_clip_is_evaluated_alone_and_nothing_is_rounded_up(checkpoint, tmp_path):
     rows = tiny.rows(3, 0.4, 0.02)
     args = training.training_arguments(tmp_path, tiny.RECIPE, bf16=False)
-    model = training.build_model(str(checkpoint), tiny.processor())
+    model = models.build_model(str(checkpoint), tiny.processor())
     trainer = training.build_trainer(model, tiny.processor(), rows, rows, tiny.RECIPE, args)
     widths = [tuple(batch["input_values"].shape) for batch in trainer.get_eval_dataloader()]
     assert widths == [(1, 6_400), (1, 6_720), (1, 7_040)]
-    assert next(iter(trainer.get_train_dataloader()))["input_values"].shape[1] % training.PAD_TO_MULTIPLE_OF == 0
+    assert next(iter(trainer.get_train_dataloader()))["input_values"].shape[1] % collation.PAD_TO_MULTIPLE_OF == 0
 
 
 def test_the_librarys_own_grouping_works_by_the_lengths_in_the_headers(checkpoint, tmp_path, monkeypatch):
@@ -565,7 +565,7 @@ def test_the_librarys_own_grouping_works_by_the_lengths_in_the_headers(checkpoin
         args = training.training_arguments(
             tmp_path, recipe, bf16=False, train_sampling_strategy=strategy, length_column_name="seconds", max_steps=1
         )
-        model = training.build_model(str(checkpoint), tiny.processor())
+        model = models.build_model(str(checkpoint), tiny.processor())
         trainer = training.build_trainer(model, tiny.processor(), rows, rows, recipe, args)
         with monkeypatch.context() as patch:
             patch.setattr(preprocessing, "prepare_dataset", None)  # nothing is decoded
@@ -616,7 +616,7 @@ def test_a_gpu_out_of_memory_is_told_a_budget_to_try(tune, tmp_path, monkeypatch
 
 @pytest.mark.parametrize(("name", "value"), [("vocab_size", 40), ("pad_token_id", 3)])
 def test_a_model_that_was_built_for_another_processor(checkpoint, processor, tmp_path, name, value):
-    model = training.build_model(str(checkpoint), processor)
+    model = models.build_model(str(checkpoint), processor)
     setattr(model.config, name, value)
     args = training.training_arguments(tmp_path, RECIPE, max_steps=1, bf16=False)
     with pytest.raises(AsrError, match=f"The model writes .*{value}.* and the processor has 32, 0 its blank"):
@@ -627,8 +627,8 @@ def test_a_checkpoint_of_another_architecture_or_without_weights(tmp_path, proce
     folder = tiny.write_checkpoint(tmp_path)
     (folder / "model.safetensors").unlink()
     with pytest.raises(AsrError, match=r"The model of .* cannot be loaded as one with a CTC head \(.*: take a whole"):
-        training.build_model(str(folder), processor)
+        models.build_model(str(folder), processor)
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps(config | {"model_type": "bert"}))
     with pytest.raises(AsrError, match=r"cannot be loaded as one with a CTC head \(.*BertConfig.*: take a whole"):
-        training.build_model(str(folder), processor)
+        models.build_model(str(folder), processor)

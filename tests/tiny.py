@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from asr_helpers.preprocessing import load_processor
+from asr_helpers.models import build_model, load_processor
 from asr_helpers.recipes import Recipe
 from asr_helpers.sources import source
 
@@ -105,7 +105,7 @@ def one_step(checkpoint: Path, folder: Path, accepts_loss_kwargs: bool | None = 
     from asr_helpers import training
 
     recipe = replace(RECIPE, head_only_steps=0)
-    model = training.build_model(str(checkpoint), processor())
+    model = build_model(str(checkpoint), processor())
     if accepts_loss_kwargs is not None:
         model.accepts_loss_kwargs = accepts_loss_kwargs
     args = training.training_arguments(

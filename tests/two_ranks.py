@@ -14,7 +14,7 @@ import tiny
 import torch.distributed
 import transformers
 
-from asr_helpers import training
+from asr_helpers import trainer, training
 
 RANK = int(os.environ["RANK"])
 # What changes in the recipe, and in the tuner. Three epochs each: 13 clips are no multiple of what two ranks take.
@@ -30,8 +30,8 @@ def main(folder: Path) -> None:
     transformers.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
     measured, seen = {}, []
-    fetch, prepare = training.NumberedRows.__getitems__, training.PreparedRows.__getitems__
-    training.NumberedRows.__getitems__ = lambda self, numbers: (seen.append(numbers), fetch(self, numbers))[1]
+    fetch, prepare = trainer.NumberedRows.__getitems__, training.PreparedRows.__getitems__
+    trainer.NumberedRows.__getitems__ = lambda self, numbers: (seen.append(numbers), fetch(self, numbers))[1]
 
     def prepare_and_note(self, rows):
         seen.append([int(Path(row["audio"]["path"]).stem) for row in rows])

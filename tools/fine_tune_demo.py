@@ -20,7 +20,7 @@ from train_checkpoint import save_half
 
 from asr_helpers import evaluation, loading, training
 from asr_helpers.inference import load_recogniser
-from asr_helpers.preprocessing import load_processor
+from asr_helpers.models import load_processor
 from asr_helpers.sources import source
 from benchmarks.people import measure, read_people
 

@@ -5,14 +5,18 @@ and tells of bad input in a sentence of its own. The microphone alone needs anot
 page lacks it, there is the upload.
 """
 
+from typing import TYPE_CHECKING
+
 from .batch import batch_view
 from .clip import clip_view
 from .emission import emission_view
 from .errors import errors_view
 from .teaching import teaching_view
-from .training import training_view
 from .vocabulary import vocabulary_view
 from .voice import voice_view
+
+if TYPE_CHECKING:
+    from .training import TrainingView
 
 __all__ = [
     "batch_view",
@@ -24,3 +28,18 @@ __all__ = [
     "vocabulary_view",
     "voice_view",
 ]
+
+
+def training_view() -> "TrainingView":
+    """Loss, WER and learning rate while a training runs, with step, time left, and a warning of collapse.
+
+    It is a widget and a `TrainerCallback` in one: display it, then give it to the training,
+    `training.fine_tune(…, callbacks=[view])` or a `Trainer` of your own. Where no widget can be shown, nothing
+    is lost: `fine_tune` prints a line at each evaluation in any case.
+
+    Returns:
+        A view with the parts `progress`, `status`, `warning` and `shown`, the curves.
+    """
+    from .training import TrainingView
+
+    return TrainingView()

@@ -1,73 +1,59 @@
-"""A training as it happens."""
+"""A training as it happens. It imports transformers at once, so it is imported where it is used."""
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import ipywidgets
 import numpy as np
+from transformers import TrainerCallback
 
 from ..evaluation import collapse_warning
 from ..plots import plot_learning_curves
 from .kit import FULL, View, draw, note, page, picture
 
-if TYPE_CHECKING:
-    from transformers import TrainerCallback
 
+class TrainingView(View, TrainerCallback):
+    """A widget and a `TrainerCallback` in one: see `widgets.training_view`."""
 
-def training_view() -> "TrainerCallback":
-    """Loss, WER and learning rate while a training runs, with step, time left, and a warning of collapse.
+    def __init__(self):
+        self.progress = ipywidgets.IntProgress(description="step", layout=FULL)
+        self.status = ipywidgets.HTML(page("The training has not begun."))
+        self.warning, self.shown = ipywidgets.HTML(), ipywidgets.HTML()
+        super().__init__("training", [self.progress, self.status, self.warning, self.shown])
 
-    It is a widget and a `TrainerCallback` in one: display it, then give it to the training,
-    `training.fine_tune(…, callbacks=[view])` or a `Trainer` of your own. Where no widget can be shown, nothing
-    is lost: `fine_tune` prints a line at each evaluation in any case.
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self._started, self._first = time.perf_counter(), state.global_step
+        self.progress.max = state.max_steps
 
-    Returns:
-        A view with the parts `progress`, `status`, `warning` and `shown`, the curves.
-    """
-    from transformers import TrainerCallback
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self.progress.value = state.global_step
+        spent = time.perf_counter() - self._started
+        left = spent / (state.global_step - self._first) * (state.max_steps - state.global_step)
+        self.status.value = page(f"Step {state.global_step} of {state.max_steps}, {left:.0f} s left.")
 
-    class TrainingView(View, TrainerCallback):
-        def __init__(self):
-            self.progress = ipywidgets.IntProgress(description="step", layout=FULL)
-            self.status = ipywidgets.HTML(page("The training has not begun."))
-            self.warning, self.shown = ipywidgets.HTML(), ipywidgets.HTML()
-            super().__init__("training", [self.progress, self.status, self.warning, self.shown])
-
-        def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-            self._started, self._first = time.perf_counter(), state.global_step
-            self.progress.max = state.max_steps
-
-        def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-            self.progress.value = state.global_step
-            spent = time.perf_counter() - self._started
-            left = spent / (state.global_step - self._first) * (state.max_steps - state.global_step)
-            self.status.value = page(f"Step {state.global_step} of {state.max_steps}, {left:.0f} s left.")
-
-        def on_log(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-            history = state.log_history
-            last = {name: entry[name] for entry in history for name in entry}
-            seen = "; ".join(
-                f"{words} {last[name]:.3g}"
-                for name, words in (
-                    ("loss", "loss"),
-                    ("eval_wer", "validation WER"),
-                    ("eval_blank_share", "share of blank frames"),
-                    ("learning_rate", "learning rate"),
-                )
-                if name in last
+    def on_log(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        history = state.log_history
+        last = {name: entry[name] for entry in history for name in entry}
+        seen = "; ".join(
+            f"{words} {last[name]:.3g}"
+            for name, words in (
+                ("loss", "loss"),
+                ("eval_wer", "validation WER"),
+                ("eval_blank_share", "share of blank frames"),
+                ("learning_rate", "learning rate"),
             )
-            figure = plot_learning_curves(history, steps=state.max_steps or None)
-            self.shown.value = picture(draw(figure), f"Curves up to step {state.global_step}. Last: {seen}.") + page(
-                seen
-            )
-            losses = [entry["loss"] for entry in history if "loss" in entry]
-            self.warning.value = note(trouble) if (trouble := _trouble(last, losses)) else ""
+            if name in last
+        )
+        figure = plot_learning_curves(history, steps=state.max_steps or None)
+        self.shown.value = picture(draw(figure), f"Curves up to step {state.global_step}. Last: {seen}.") + page(
+            seen
+        )
+        losses = [entry["loss"] for entry in history if "loss" in entry]
+        self.warning.value = note(trouble) if (trouble := _trouble(last, losses)) else ""
 
-        def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-            spent = time.perf_counter() - self._started
-            self.status.value = page(f"Done: {state.global_step} steps in {spent:.0f} s.")
-
-    return TrainingView()
+    def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        spent = time.perf_counter() - self._started
+        self.status.value = page(f"Done: {state.global_step} steps in {spent:.0f} s.")
 
 
 def _trouble(last: dict[str, float], losses: list[float]) -> str:
