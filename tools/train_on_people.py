@@ -24,6 +24,7 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import soundfile
@@ -49,24 +50,62 @@ from train_checkpoint import (
 )
 
 SEED = 20261124
-PEAK_RATE, WARMUP_STEPS = 1e-3, 300
-FROZEN_FROM = 0.4  # of all rounds: from then on the convolutions stay as they are, and a step takes a quarter less
-# Each round draws this share of a corpus: books, which are what the validation people mostly read, twice as often.
+# Each round draws this share of a corpus: books, which are what the validation people mostly read, twice as often. Of
+# the synthetic clips it draws what its stage says.
 SHARES = {
     "LibriSpeech dev-clean": 0.5,
     "LibriSpeech train-clean-100": 0.5,
     "LJSpeech": 0.5,
     "dataset-voice-kathleen": 0.25,
     "speechocean762": 0.25,
-    "synthetic": 0.2,
 }
+
+
+class Stage(NamedTuple):
+    """Some rounds with one recipe.
+
+    Attributes:
+        rounds: how many.
+        rates: AdamW's at the first step and behind the last; in between in a line.
+        warmup: steps in which the rate rises from 0, with a new optimizer; 0 goes on with the one that is there.
+        plain: the share of people's clips that are heard as they were recorded, but for their speed.
+        synthetic: the share of the synthetic clips that a round draws.
+        frozen_from: from this round of the stage on the convolutions stay as they are: a step takes a quarter less.
+    """
+
+    rounds: int
+    rates: tuple[float, float]
+    warmup: int
+    plain: float
+    synthetic: float
+    frozen_from: int
+
+
+# The first two heard every clip, and then half of people's, disturbed. A model this small, given hours and not days,
+# learns less from people that way: 46 hours of sound gave what 22 gave when they were heard as they were recorded.
+STAGES = (
+    Stage(8, (1e-3, 5e-4), 300, plain=0.0, synthetic=0.2, frozen_from=7),
+    Stage(6, (5e-4, 1.25e-4), 0, plain=0.5, synthetic=0.2, frozen_from=0),
+    Stage(21, (8e-4, 0.0), 200, plain=0.6, synthetic=0.1, frozen_from=9),
+)
 # Recipes from train_checkpoint.clip, after the last one that the synthetic checkpoint heard.
 SYNTHETIC = range(77 * train_checkpoint.CLIPS_PER_ROUND, 77 * train_checkpoint.CLIPS_PER_ROUND + 7_000)
 DIGITS = "zero one two three four five six seven eight nine oh".split()
 LONGEST = 20.0  # s
-# Of people's clips, heard as they were recorded: a model this small, given hours and not days, learns less from
-# people when every clip is disturbed.
-PLAIN = 0.5
+SPEEDS = (0.89, 1.12)
+
+
+def stage_of(number: int) -> tuple[Stage, int]:
+    """The stage of a round, and the round's number in it.
+
+    >>> stage_of(8)[1]
+    0
+    """
+    for stage in STAGES:
+        if number < stage.rounds:
+            return stage, number
+        number -= stage.rounds
+    raise ValueError(f"There are {sum(one.rounds for one in STAGES)} rounds.")
 
 
 def words_one_by_one(rng: random.Random) -> list[str]:
@@ -158,7 +197,7 @@ def disturb(waveform: np.ndarray, rng: np.random.Generator, telephone: float) ->
     Args:
         telephone: how often it goes down a telephone line, 300 to 3,400 Hz in 8-bit mu-law at 8 kHz.
     """
-    speed = rng.uniform(0.89, 1.12)
+    speed = rng.uniform(*SPEEDS)
     sound = soxr.resample(waveform.astype(np.float32) / 32_768, SAMPLING_RATE, SAMPLING_RATE / speed, quality="LQ")
     num_samples = len(sound)
     tail = round(SAMPLING_RATE * 0.35)
@@ -200,29 +239,31 @@ def disturb(waveform: np.ndarray, rng: np.random.Generator, telephone: float) ->
     return as_int16(sound)
 
 
-def disturbed(task: tuple[Corpus, int, tuple[int, ...]]) -> np.ndarray:
-    corpus, number, seed = task
+def disturbed(task: tuple[Corpus, int, float, tuple[int, ...]]) -> np.ndarray:
+    corpus, number, plain, seed = task
     rng = np.random.default_rng(seed)
     synthetic = corpus.names[number] == "synthetic"
-    if not synthetic and rng.random() < PLAIN:
-        return corpus[number]
+    if not synthetic and rng.random() < plain:
+        rate = SAMPLING_RATE * rng.uniform(*SPEEDS)
+        return as_int16(soxr.resample(corpus[number].astype(np.float32) / 32_768, rate, SAMPLING_RATE, quality="LQ"))
     return disturb(corpus[number], rng, 0.6 if synthetic else 0.35)
 
 
 def start_round(pool: ProcessPoolExecutor, corpora: list[Corpus], seed: int, number: int):
     """Draws a round's clips and sets the pool to disturbing them: the sounds as they come, and their texts."""
-    rng = random.Random(f"{seed} {number}")
+    rng, stage = random.Random(f"{seed} {number}"), stage_of(number)[0]
+    shares = {**SHARES, "synthetic": stage.synthetic}
     tasks = []
     for which, corpus in enumerate(corpora):
-        for share in sorted(set(map(SHARES.get, corpus.names))):
-            clips = [i for i, name in enumerate(corpus.names) if SHARES[name] == share]
+        for share in sorted({shares[name] for name in corpus.names}):
+            clips = [i for i, name in enumerate(corpus.names) if shares[name] == share]
             # In the rounds that make up one pass, each clip once.
             rounds = round(1 / share)
             random.Random(f"{seed} {which} {share} {number // rounds}").shuffle(clips)
             clips = clips[number % rounds :: rounds]
-            tasks += [(corpus, i, (seed, number, which, i)) for i in clips]
+            tasks += [(corpus, i, stage.plain, (seed, number, which, i)) for i in clips]
     rng.shuffle(tasks)
-    return pool.map(disturbed, tasks, chunksize=16), [corpus.texts[i] for corpus, i, _ in tasks]
+    return pool.map(disturbed, tasks, chunksize=16), [corpus.texts[i] for corpus, i, *_ in tasks]
 
 
 def backward(model, clips, tokenizer, bf16: bool, frozen: bool, seed: int, share: float):
@@ -259,7 +300,7 @@ recogniser hears.
 
 ## People it has heard
 
-{people_hours:.1f} hours, {passes}, each clip each time at another speed, in another room, through another line:
+{people_hours:.1f} hours, {passes}:
 
 | corpus | clips | speakers | licence and attribution |
 |---|---|---|---|
@@ -275,13 +316,17 @@ The validation people, by whom the recipe was chosen, and the test people speak 
 `tools/train_on_people.py`, seed {seed}, on {device} ({cores} cores), from the recogniser of the first part:
 
 - **Speech**: {rounds} rounds, {audio_hours:.0f} hours of padded audio in {steps:,} steps. Each round draws half of the
-  books' clips, a quarter of the other people's, and a fifth of {num_synthetic:,} synthetic clips ({synthetic_hours:.1f}
+  books' clips, a quarter of the other people's, and a share of {num_synthetic:,} synthetic clips ({synthetic_hours:.1f}
   hours, recipes {first_clip:,} to {last_clip:,} of the last stage above; one in eight is single words, mostly digits).
-- **Disturbance**, of all synthetic clips and of half of people's: speeds of 0.89 to 1.12; an equaliser of up to 8 dB
-  either way; a room, with an echo, for one clip in five; rumble or hiss at 12 dB and more for three in four; a
-  telephone line for six in ten synthetic clips and for one in three of people's.
-- **Training**: CTC, AdamW, peak rate {rate}, {warmup} steps of warm-up, then falling in a line to 0; spans of up to
-  0.2 s masked; convolutions kept as they were after two fifths of the rounds; {train_hours:.1f} hours of work.
+- **Disturbance**: speeds of 0.89 to 1.12; an equaliser of up to 8 dB either way; a room, with an echo, for one clip in
+  five; rumble or hiss at 12 dB and more for three in four; a telephone line for six in ten synthetic clips and for one
+  in three of people's. It takes all synthetic clips, and people's but for a share, which is heard at another speed
+  alone.
+- **Training**: CTC, AdamW, spans of up to 0.2 s masked, {train_hours:.1f} hours of work in {num_stages} stages:
+
+| rounds | rate | people's clips not disturbed | synthetic clips drawn | convolutions kept from round |
+|---|---|---|---|---|
+{stages}
 
 ## Its own numbers
 
@@ -310,7 +355,11 @@ def card(record: dict) -> str:
     """The model card, from training.json's content."""
     last = record["history"][-1]
     return CARD.format(
-        **record, rate=PEAK_RATE, warmup=WARMUP_STEPS, train_hours=record["train_seconds"] / 3600,
+        **record, train_hours=record["train_seconds"] / 3600, num_stages=len(STAGES),
+        stages="\n".join(
+            f"| {one.rounds} | {one.rates[0]:g} to {one.rates[1]:g} | {one.plain:.0%} | {one.synthetic:.0%} "
+            f"| {one.frozen_from + 1} |" for one in STAGES
+        ),
         passes=f"the books {record['rounds'] // 2} times and the others {record['rounds'] // 4} times",
         num_synthetic=len(SYNTHETIC), first_clip=SYNTHETIC[0],
         last_clip=SYNTHETIC[-1], synthetic=train_checkpoint.said(train_checkpoint.RECIPE, record["first"]),
@@ -343,11 +392,11 @@ def error_rates(model, clips, tools, bf16: bool):
     import jiwer
     import torch
 
-    from asr_helpers.preprocessing import unkept_kernels
+    from asr_helpers.models import onednn_disabled
 
     model.eval()
     hypotheses = []
-    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=bf16), unkept_kernels(bf16):
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=bf16), onednn_disabled(bf16):
         for clip in clips:
             values, _ = collate([clip], tools.tokenizer)
             values = values[:, : len(clip[0])]  # alone, and as long as it is
@@ -363,14 +412,14 @@ def main() -> None:
     parser.add_argument("--start", type=Path, default=Path("asr_helpers/demo/fine_tuned"))
     parser.add_argument("--output-dir", type=Path, default=Path("asr_helpers/demo/checkpoint"))
     parser.add_argument("--work", type=Path, default=Path("outputs/people-training"))
-    parser.add_argument("--rounds", type=int, default=22)
+    parser.add_argument("--rounds", type=int, default=sum(stage.rounds for stage in STAGES), help="stop after so many")
     parser.add_argument("--seed", type=int, default=SEED)
     args = parser.parse_args()
 
     import torch
     from transformers import AutoModelForCTC
 
-    from asr_helpers.training import has_bf16
+    from asr_helpers.models import has_bf16
 
     args.work.mkdir(parents=True, exist_ok=True)
     tools, bf16 = processor(), has_bf16()
@@ -406,8 +455,12 @@ def main() -> None:
     models = replicas(model)
     for replica in models:
         replica.train()
-    optimizer = torch.optim.AdamW(model.parameters(), PEAK_RATE, betas=(0.9, 0.98), weight_decay=0.01, fused=True)
-    done = {"rounds": 0, "steps": 0, "train_seconds": 0.0, "audio_hours": 0.0, "history": []}
+
+    def new_optimizer():
+        return torch.optim.AdamW(model.parameters(), betas=(0.9, 0.98), weight_decay=0.01, fused=True)
+
+    optimizer = new_optimizer()
+    done = {"rounds": 0, "steps": 0, "warm": 0, "train_seconds": 0.0, "audio_hours": 0.0, "history": []}
     state_file = args.work / "state.pt"
     if state_file.exists():
         state = torch.load(state_file, weights_only=True)
@@ -424,18 +477,24 @@ def main() -> None:
             waited = time.perf_counter() - started
             if done["rounds"] + 1 < args.rounds:
                 coming = start_round(pool, corpora, args.seed, done["rounds"] + 1)
-            frozen = done["rounds"] >= FROZEN_FROM * args.rounds
-            if frozen:
-                for replica in models:
-                    replica.freeze_feature_encoder()
-            order = random.Random(f"{args.seed} {done['rounds']} order").sample(range(len(groups)), len(groups))
+            stage, here = stage_of(done["rounds"])
+            if here == 0 and stage.warmup:
+                optimizer, done["warm"] = new_optimizer(), done["steps"] + stage.warmup
+            frozen = here >= stage.frozen_from
+            for replica in models:
+                replica.wav2vec2.feature_extractor.requires_grad_(not frozen)
+            # Together go batches of neighbouring lengths: they take equally long, and no core waits for another.
+            starts = range(0, len(groups) - len(models) + 1, len(models))
+            order = random.Random(f"{args.seed} {done['rounds']} order").sample(starts, len(starts))
             losses, seconds = [], 0.0
-            for first in range(0, len(order) - len(models) + 1, len(models)):
-                share = (done["rounds"] + first / len(order)) / args.rounds
-                rate = PEAK_RATE * min(1, (done["steps"] + 1) / WARMUP_STEPS) * max(0.005, 1 - share)
+            for position, first in enumerate(order):
+                share = (here + position / len(order)) / stage.rounds
+                rate = (1 - share) * stage.rates[0] + share * stage.rates[1]
+                if done["steps"] < done["warm"]:
+                    rate *= 1 - (done["warm"] - done["steps"] - 1) / stage.warmup
                 for group in optimizer.param_groups:
                     group["lr"] = rate
-                chosen = [groups[number] for number in order[first : first + len(models)]]
+                chosen = groups[first : first + len(models)]
                 sizes = [sum(len(waveform) for waveform, _ in group) for group in chosen]
                 results = list(threads.map(
                     backward, models, chosen, [tools.tokenizer] * len(models), [bf16] * len(models),
@@ -450,7 +509,7 @@ def main() -> None:
             done["audio_hours"] += seconds / 3600
             entry = {"round": done["rounds"], "steps": done["steps"], "loss": float(np.mean(losses[-200:]))}
             trained = time.perf_counter() - started
-            if done["rounds"] % 2 == 0 or done["rounds"] == args.rounds:
+            if done["rounds"] % 4 == 0 or done["rounds"] == args.rounds:
                 for name, clips in development.items():
                     entry[f"wer, {name}"], entry[f"cer, {name}"] = error_rates(model, clips, tools, bf16)
             done["train_seconds"] += time.perf_counter() - started
@@ -472,12 +531,19 @@ def main() -> None:
     }  # fmt: skip
     save_half(model, args.work / "recogniser")
     tools.save_pretrained(args.work / "recogniser")
-    encoder = AutoModelForCTC.from_pretrained(args.work / "recogniser").wav2vec2
+    write_encoder(args.work / "recogniser", args.output_dir, record)
+
+
+def write_encoder(recogniser: Path, output_dir: Path, record: dict) -> None:
+    """Writes a recogniser's encoder, its processor, its card and training.json."""
+    from transformers import AutoModelForCTC
+
+    encoder = AutoModelForCTC.from_pretrained(recogniser).wav2vec2
     encoder.config.architectures = ["Wav2Vec2Model"]
-    save_half(encoder, args.output_dir)
-    tools.save_pretrained(args.output_dir)
-    (args.output_dir / "README.md").write_text(card(record))
-    (args.output_dir / "training.json").write_text(json.dumps(record, indent=1) + "\n")
+    save_half(encoder, output_dir)
+    processor().save_pretrained(output_dir)
+    (output_dir / "README.md").write_text(card(record))
+    (output_dir / "training.json").write_text(json.dumps(record, indent=1) + "\n")
 
 
 if __name__ == "__main__":
