@@ -21,7 +21,7 @@ import sys
 from pathlib import Path
 
 from asr_helpers import AsrError
-from asr_helpers.__main__ import printable
+from asr_helpers.cli.common import printable
 
 from . import tasks
 from .common import machine

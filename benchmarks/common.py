@@ -1,6 +1,5 @@
-"""What every measurement needs: the machine's name, whole numbers, a quiet terminal, a file for its result."""
+"""What every measurement needs: the machine's name, its memory, a file for its result."""
 
-import argparse
 import json
 import os
 import platform
@@ -35,30 +34,9 @@ def peak_memory() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1_024)
 
 
-def quiet() -> None:
-    """Libraries' progress bars and advice off: what a command prints is its result."""
-    import datasets
-    from transformers.utils import logging
-
-    datasets.disable_progress_bars()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-
-
 def write_json(path: Path, result: Any) -> None:
     """Writes a result as a whole or not at all: a command that is stopped leaves the file that was there."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.part")
     part.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     part.replace(path)
-
-
-def positive(text: str) -> int:
-    """A whole number above 0 from the command line.
-
-    >>> positive("10")
-    10
-    """
-    if not text.isdigit() or not int(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
-    return int(text)

@@ -18,8 +18,7 @@ import numpy as np
 import soundfile
 
 from asr_helpers import AsrError, audio
-
-from .common import positive
+from asr_helpers.cli.common import positive
 
 WORDS = "zero one two three four five six seven eight nine".split()
 SPEAKERS = ("jackson", "nicolas", "theo")

@@ -21,11 +21,11 @@ from typing import Any
 
 import asr_helpers
 from asr_helpers import AsrError, evaluation, loading
-from asr_helpers.__main__ import printable
+from asr_helpers.cli.common import positive, printable, quiet
 from asr_helpers.sources import source
 
 from . import trainings
-from .common import machine, positive, quiet, write_json
+from .common import machine, write_json
 
 HOW = (
     "digits needs a folder of people saying digits: clone github.com/Jakobovski/free-spoken-digit-dataset, run "

@@ -20,11 +20,11 @@ from typing import Any
 import numpy as np
 
 from asr_helpers import AsrError
-from asr_helpers.__main__ import printable
+from asr_helpers.cli.common import positive, printable, quiet
 from asr_helpers.sources import source
 
 from . import trainings
-from .common import machine, positive, quiet, write_json
+from .common import machine, write_json
 from .people import read_people
 
 LEARN, MEASURE = 10, 30  # clips of a person

@@ -25,7 +25,7 @@ from datasets import Dataset, load_from_disk
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from asr_helpers import AsrError, __main__, audio, evaluation, loading
+from asr_helpers import AsrError, audio, cli, evaluation, loading
 from asr_helpers.audit import (
     REASONS,
     Audit,
@@ -595,12 +595,13 @@ def test_no_mutated_metadata_crashes_the_reader(tmp_path):
 def command(monkeypatch, tmp_path, capsys):
     """Runs a command with the catalogue's processor; gives its status, its output, its errors and its JSON."""
     monkeypatch.setattr("asr_helpers.models.load_processor", lambda checkpoint: processor())
+    monkeypatch.setattr("asr_helpers.training.writes_vocabulary", lambda checkpoint, processor: False)
     monkeypatch.setattr("asr_helpers.audit.PROGRESS", np.inf)
 
     def run(*argv):
         file = tmp_path / "result.json"
         file.unlink(missing_ok=True)
-        status = __main__.main([*map(str, argv), "--json", str(file)])
+        status = cli.main([*map(str, argv), "--json", str(file)])
         out, err = capsys.readouterr()
         return status, out, err, json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
 
@@ -888,8 +889,8 @@ def test_bad_rows_mixed_half_and_half_into_the_demo_corpus_do_no_harm(folder, tm
         for split in ("validation", "test"):
             folder(splits[split], split, name)
         data, out, scores = folder(rows, "train", name), tmp_path / f"{name}-out", tmp_path / f"{name}.json"
-        assert __main__.main(["train", str(data), "--output-dir", str(out), *more]) == 0
-        assert __main__.main(["evaluate", str(data), "--model", str(out), "--json", str(scores)]) == 0
+        assert cli.main(["train", str(data), "--output-dir", str(out), *more]) == 0
+        assert cli.main(["evaluate", str(data), "--model", str(out), "--json", str(scores)]) == 0
         wers.append(json.loads(scores.read_text())["wer"])
     print(f"WER {wers[0]:.3f} without bad rows, {wers[1]:.3f} with as many of them as good ones")
     assert not (tmp_path / "clean-out" / "set_aside.jsonl").exists()
@@ -912,7 +913,7 @@ def test_strict_training_stops_on_any_finding(command, folder, trained, tmp_path
 
 def test_a_result_that_cannot_be_written_is_told_in_a_sentence(command, folder, tmp_path, capsys):
     (tmp_path / "file").write_text("")
-    status = __main__.main(["audit", str(folder([row()])), "--json", str(tmp_path / "file" / "x.json")])
+    status = cli.main(["audit", str(folder([row()])), "--json", str(tmp_path / "file" / "x.json")])
     assert status == 1
     assert "/file/x.json' cannot be written (" in capsys.readouterr().err
 

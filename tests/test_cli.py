@@ -12,8 +12,9 @@ import pytest
 import tiny
 
 from asr_helpers import loading, training
-from asr_helpers.__main__ import _run_notebooks, main
 from asr_helpers.checkpoints import Terminated
+from asr_helpers.cli import main
+from asr_helpers.cli.demo import run_notebooks
 from asr_helpers.sources import source
 
 
@@ -95,7 +96,7 @@ def test_streaming_with_options_that_do_not_go_with_it(refuses, options, says):
 
 
 @pytest.mark.parametrize(
-    "argv", [[], ["train", "demo"], ["transcribe"], ["sing"]], ids=["none", "no folder", "no file", "unknown"]
+    "argv", [["train", "demo"], ["transcribe"], ["sing"]], ids=["no folder", "no file", "unknown"]
 )
 def test_a_command_that_is_not_whole(refuses, argv):
     assert refuses(*argv)[0] == 2
@@ -214,12 +215,19 @@ def test_a_missing_folder_is_not_looked_for_on_the_hub(refuses, tones, tmp_path,
     assert "There is no checkpoint in 'outputs/mine'" in line
 
 
+def test_alone_it_prints_its_commands_with_a_line_each(capsys):
+    assert main([]) == 2
+    printed = capsys.readouterr().out
+    for name in ("demo", "audit", "train", "evaluate", "transcribe"):
+        assert re.search(rf"^ +{name} +\w", printed, re.MULTILINE)
+
+
 def test_the_series_runs_without_the_kernels_own_warnings(tmp_path, monkeypatch, capfd):
     folder = tmp_path / "notebooks"
     folder.mkdir()
     nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1 + 1")]), folder / "00_sum.ipynb")
-    monkeypatch.setattr("asr_helpers.__main__.NOTEBOOKS", folder)
-    _run_notebooks(tmp_path / "executed")
+    monkeypatch.setattr("asr_helpers.cli.demo.NOTEBOOKS", folder)
+    run_notebooks(tmp_path / "executed")
     printed = capfd.readouterr()
     assert printed.out.startswith("00_sum … ")
     assert printed.err == ""

@@ -18,7 +18,7 @@ import pytest
 from hub_standin import COMMIT, Hub
 from nbclient import NotebookClient
 
-from asr_helpers.__main__ import NOTEBOOKS
+from asr_helpers.cli.demo import NOTEBOOKS
 from asr_helpers.sources import source
 
 MODEL, DATASET = "facebook/wav2vec2-base", "PolyAI/minds14"

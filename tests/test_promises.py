@@ -21,8 +21,8 @@ import pytest
 import tiny
 
 from asr_helpers import AsrError
-from asr_helpers.__main__ import main
 from asr_helpers.audit import audit
+from asr_helpers.cli import main
 from asr_helpers.inference import Transcript, Word, load_recogniser
 from asr_helpers.models import build_model, load_processor
 from asr_helpers.sources import source
@@ -43,7 +43,7 @@ if metadata.version("datasets").startswith("4."):  # with Colab's versions urlli
     import urllib3  # import whether there is IPv6, by a socket that connects to nothing
 
 sys.addaudithook(guard)
-from asr_helpers.__main__ import main
+from asr_helpers.cli import main
 
 folder, checkpoint, clip = sys.argv[1:]
 assert not main(["train", "demo", "--checkpoint", checkpoint, "--output-dir", folder, "--max-steps", "1"])

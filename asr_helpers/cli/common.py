@@ -1,0 +1,108 @@
+"""What the commands share: their words to a terminal, their files, their options."""
+
+import argparse
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from .. import AsrError
+
+
+def is_first() -> bool:
+    """Of the processes that torchrun or accelerate started, one prints and writes."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def say(line: str) -> None:
+    """Prints a line at once, in the first process."""
+    if is_first():
+        print(line, flush=True)
+
+
+def write_json(path: str | Path | None, result: Any) -> None:
+    """Writes a result for a program to read, where a file was named."""
+    if path and is_first():
+        write(Path(path), json.dumps(result, indent=1, ensure_ascii=False) + "\n")
+
+
+def write(path: Path, text: str) -> None:
+    """Writes a text file and the folders that it lies in.
+
+    Raises:
+        AsrError: it cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8", errors="backslashreplace")
+    except OSError as error:
+        raise AsrError(f"{str(path)!r} cannot be written ({error.strerror}): name another place.") from None
+
+
+def printable(text: object) -> str:
+    """Text from outside for a line on a terminal: what it would obey, turn round or not show is written as its code.
+
+    >>> print(printable("pay\\x1b[2J now"))
+    pay\\x1b[2J now
+    """
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in str(text))
+
+
+def quiet() -> None:
+    """Libraries' progress bars and advice off: what a command prints is its result."""
+    import datasets
+    from transformers.utils import logging
+
+    datasets.disable_progress_bars()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+
+
+def command(commands: Any, run: Any, help: str) -> argparse.ArgumentParser:
+    """Adds a command that is named as its function."""
+    sub = commands.add_parser(run.__name__, help=help, description=help.replace("%%", "%"))
+    sub.set_defaults(run=run)
+    sub.add_argument("--json", metavar="FILE", help="write the result there, for a program to read")
+    return sub
+
+
+def takes_data(sub: argparse.ArgumentParser) -> None:
+    """Adds the arguments that say which rows."""
+    sub.add_argument(
+        "data", metavar="DATA", help="demo, hub, or a folder with a metadata.csv (file_name, transcription)"
+    )
+    sub.add_argument("--locale", help="another of the dataset's locales, such as de-DE")
+
+
+def above_0(text: str) -> float:
+    """A number above 0 from the command line.
+
+    >>> above_0("1e-3")
+    0.001
+    """
+    number = not_negative(text)
+    if not number:
+        raise argparse.ArgumentTypeError(f"{text!r} is not above 0")
+    return number
+
+
+def not_negative(text: str) -> float:
+    """A number from 0 on from the command line."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
+    return number
+
+
+def positive(text: str) -> int:
+    """A whole number above 0 from the command line.
+
+    >>> positive("10")
+    10
+    """
+    if not text.isdigit() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+    return int(text)

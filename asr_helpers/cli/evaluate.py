@@ -1,0 +1,45 @@
+"""`asr-helpers evaluate`."""
+
+import argparse
+from typing import Any
+
+from .. import AsrError
+from .common import command, printable, say, takes_data, write_json
+
+
+def add(commands: Any) -> None:
+    """Adds the command to the parser's."""
+    sub = command(commands, evaluate, "WER and CER of a recogniser, with counts and a 95 %% interval")
+    takes_data(sub)
+    sub.add_argument("--model", metavar="DIR", help="the recogniser (default: DATA's own)")
+    sub.add_argument("--split", default="test", help="train, validation or test (default)")
+    sub.add_argument("--transcripts", action="store_true", help="print each reference and hypothesis")
+
+
+def evaluate(args: argparse.Namespace) -> None:
+    """Scores a recogniser on DATA."""
+    from .. import evaluation, loading
+    from ..audit.policy import measurable
+    from ..inference import load_recogniser
+
+    model = args.model or args.source.recogniser
+    recogniser = load_recogniser(model)
+    splits = loading.load_splits(args.source, missing_files=True)
+    if args.split not in splits:
+        raise AsrError(f"There is no split {args.split!r}: use {', '.join(splits)}.")
+    rows, aside, found = measurable(splits[args.split], args.split, recogniser.processor)
+    if found:
+        print(f"the audit found {found}")
+    if aside:
+        print(f"{len(aside)} of {len(splits[args.split])} rows are left out:")
+    for one in aside:
+        for finding in one["findings"]:
+            file = printable(one["file"])[-40:]
+            print(f"  {args.split} {one['row']}  {file}  {finding['reason']}  {finding['message']}")
+    scores, pairs = evaluation.evaluate(recogniser, rows)
+    if args.transcripts:
+        for pair in pairs:
+            print(f"REF {printable(pair['reference'])}\nHYP {printable(pair['hypothesis'])}\n")
+    say(f"model: {printable(model)}")
+    print(scores)
+    write_json(args.json, {"model": model, **scores.as_dict(), "transcripts": pairs, "set_aside": aside})
