@@ -15,8 +15,14 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from . import AsrError
+
+if TYPE_CHECKING:
+    from transformers import Trainer
+else:
+    Trainer = object  # importing transformers takes seconds, and most of this module does without
 
 MANIFEST = "manifest.json"
 PARTIAL = ".partial"
@@ -122,7 +128,7 @@ def newest_whole(output_dir: str | Path, world_size: int = 1) -> tuple[Path | No
     Returns:
         Its folder, None where there is none, and the name of each newer one with the reason why not.
     """
-    passed_over = {}
+    passed_over: dict[str, str] = {}
     for checkpoint in all_checkpoints(output_dir):
         reason = flaw(checkpoint, world_size)
         if not reason:
@@ -151,7 +157,7 @@ def rotate(output_dir: str | Path, limit: int | None, keep: set[str]) -> None:
             remove(checkpoint)
 
 
-class WholeCheckpoints:
+class WholeCheckpoints(Trainer):
     """What a `transformers.Trainer` needs to save whole checkpoints: `class OfOurs(WholeCheckpoints, Trainer)`.
 
     A training from the start replaces an earlier one in the same folder, once its own first checkpoint is whole.
@@ -161,16 +167,16 @@ class WholeCheckpoints:
     _earlier: tuple[Path, ...] = ()
     terminating = False
 
-    def train(self, resume_from_checkpoint: str | None = None, **kwargs):
+    def train(self, resume_from_checkpoint: str | bool | None = None, *args: Any, **kwargs: Any):
         """Trains; SIGTERM sets `terminating`, for `callbacks.StopAtSigterm` to see.
 
         Raises:
             Terminated: after SIGTERM.
             AsrError: the disk is full.
         """
-        self._earlier = () if resume_from_checkpoint else tuple(all_checkpoints(self.args.output_dir))
+        self._earlier = () if resume_from_checkpoint else tuple(all_checkpoints(str(self.args.output_dir)))
         with _sigterm_calls(lambda: setattr(self, "terminating", True)):
-            return super().train(resume_from_checkpoint, **kwargs)
+            return super().train(resume_from_checkpoint, *args, **kwargs)
 
     def _get_output_dir(self, trial):
         folder = super()._get_output_dir(trial)
@@ -207,17 +213,17 @@ class WholeCheckpoints:
         """Saves model and processor; each file is replaced when the new one is whole."""
         if _internal_call:
             return super().save_model(output_dir, _internal_call)
-        output_dir = Path(output_dir or self.args.output_dir)
-        aside = output_dir / PARTIAL / "model"
-        with _full_disk_explained(output_dir, "the model"):
+        folder = Path(output_dir or str(self.args.output_dir))
+        aside = folder / PARTIAL / "model"
+        with _full_disk_explained(folder, "the model"):
             super().save_model(str(aside))
             if self.args.should_save:
                 for path in aside.iterdir():
                     with open(path, "rb") as file:
                         os.fsync(file.fileno())
-                    os.replace(path, output_dir / path.name)
-                _flush(output_dir)
-                shutil.rmtree(output_dir / PARTIAL, ignore_errors=True)
+                    os.replace(path, folder / path.name)
+                _flush(folder)
+                shutil.rmtree(folder / PARTIAL, ignore_errors=True)
 
 
 @contextmanager

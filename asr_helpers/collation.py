@@ -127,7 +127,7 @@ def change_speed(
 
 
 def padded_lengths(
-    lengths: Sequence[float], slowest: float = 1.0, pad_to_multiple_of: float | None = None
+    lengths: Sequence[float] | np.ndarray, slowest: float = 1.0, pad_to_multiple_of: float | None = None
 ) -> np.ndarray:
     """How long a batch becomes, at most, whose longest clip has one of these lengths.
 

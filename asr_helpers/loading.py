@@ -182,9 +182,10 @@ def _read_table(part: TablePart) -> Iterator[tuple[int, dict[str, str], int]]:
         lines = csv.DictReader(iter(file.readline, ""), restval="")
         skipped = 0
         try:
-            _check_columns(str(table), lines.fieldnames or (), sound="file_name")
+            columns = lines.fieldnames or ()
+            _check_columns(str(table), columns, sound="file_name")
             for column in ("audio", LEADS_OUT):
-                if column in lines.fieldnames:
+                if column in columns:
                     raise AsrError(f"{str(table)!r} has a column {column!r}, a name that is taken: rename it.")
             if part.offset:
                 file.seek(part.offset)
@@ -239,13 +240,14 @@ def split_by_voice(rows: "Dataset", held_out: Iterable[str]) -> tuple["Dataset",
     """
     if "path" not in rows.column_names:
         raise AsrError(f"The rows have no 'path' that would name a voice, only {', '.join(rows.column_names)}.")
-    held_out = set(held_out)
-    heard = [voice_of(path) for path in rows["path"]]
-    unknown = held_out - set(heard)
+    apart = set(held_out)
+    heard = [voice_of(path) or "" for path in rows["path"]]
+    unknown = apart - set(heard)
     if unknown:
-        raise AsrError(f"No row is spoken by {sorted(unknown)[0]!r}: the voices are {', '.join(sorted(set(heard)))}.")
-    test = [index for index, voice in enumerate(heard) if voice in held_out]
-    train = [index for index, voice in enumerate(heard) if voice not in held_out]
+        voices = ", ".join(sorted({*heard} - {""}))
+        raise AsrError(f"No row is spoken by {sorted(unknown)[0]!r}: the voices are {voices}.")
+    test = [index for index, voice in enumerate(heard) if voice in apart]
+    train = [index for index, voice in enumerate(heard) if voice not in apart]
     return rows.select(train), rows.select(test)
 
 
@@ -348,7 +350,7 @@ def describe(rows: Iterable[Mapping[str, Any]]) -> list[RowFacts]:
         AsrError: a row lacks one of these two.
     """
     intents = getattr(getattr(rows, "features", {}).get("intent_class"), "names", None)
-    described = []
+    described: list[RowFacts] = []
     for row in rows:
         for column in ("audio", "transcription"):
             if column not in row:

@@ -44,9 +44,9 @@ def stream_splits(source: Source) -> tuple["IterableDataset", "Dataset"]:
     if source.locale:
         return _load_stream(source, "train"), Dataset.from_list(list(_load_stream(source, "validation")))
     if next(Path(source.dataset).rglob("*.parquet"), None):
-        kwargs = {"groups": _parquet_groups(source, "train"), "folder": source.dataset}  # each group is a shard
-        validation = _rows_of_parquet(_parquet_groups(source, "validation"), source.dataset)
-        return IterableDataset.from_generator(_rows_of_parquet, gen_kwargs=kwargs), Dataset.from_list(list(validation))
+        groups = {"groups": _parquet_groups(source, "train"), "folder": source.dataset}  # each group is a shard
+        rows = list(_rows_of_parquet(_parquet_groups(source, "validation"), source.dataset))
+        return IterableDataset.from_generator(_rows_of_parquet, gen_kwargs=groups), Dataset.from_list(rows)
     tables = sorted(Path(source.dataset).rglob("metadata.csv"))
     validation = list(_rows_of([TablePart(table) for table in tables], source.dataset, "validation"))
     if not validation:
@@ -54,8 +54,8 @@ def stream_splits(source: Source) -> tuple["IterableDataset", "Dataset"]:
     parts = [part for table in tables for part in table_parts(table, PART) if _has_train(part, source.dataset)]
     if not parts:
         raise _no_rows(source, "train")
-    kwargs = {"parts": parts, "folder": source.dataset, "split": "train"}  # each part is a shard
-    return IterableDataset.from_generator(_rows_of, gen_kwargs=kwargs), Dataset.from_list(validation)
+    shards = {"parts": parts, "folder": source.dataset, "split": "train"}  # each part is a shard
+    return IterableDataset.from_generator(_rows_of, gen_kwargs=shards), Dataset.from_list(validation)
 
 
 def _load_stream(source: Source, split: str) -> "IterableDataset":
@@ -178,7 +178,8 @@ class _Pass:
         if own:
             self.order, self.every, self.rank = self.order[rank::world_size], 1, 0
         self.state = state
-        self.place, self.read = (state["place"], state["read"]) if state else (0, 0)
+        self.place: int = state["place"] if state else 0
+        self.read: int = state["read"] if state else 0
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         while self.place < len(self.order):
@@ -285,7 +286,7 @@ class StreamedBatches:
                 left_out(row, error)
         if not kept:
             return []
-        padding = {"slowest": self.slowest, "pad_to_multiple_of": self.pad_to_multiple_of}
+        padding: dict[str, Any] = {"slowest": self.slowest, "pad_to_multiple_of": self.pad_to_multiple_of}
         budget = self.budget or self.batch_size * float(np.mean(padded_lengths(seconds, **padding)))
         seed = int(np.random.default_rng((self.seed, epoch, buffer)).integers(2**32))
         return [[kept[clip] for clip in batch] for batch in DurationBatches(seconds, budget, seed=seed, **padding)]

@@ -45,7 +45,7 @@ class NumberedRows:
 
 def collate_rows(examples: list[dict[str, Any]], collator: DataCollatorCTCWithPadding) -> dict[str, Any]:
     """A batch that says which rows are in it, and, of a stream, the position behind it."""
-    batch = collator(examples)
+    batch: dict[str, Any] = {**collator(examples)}
     if "row" in examples[0]:
         batch["rows"] = [example["row"] for example in examples]
     if "position" in examples[0]:  # the same for all
@@ -63,6 +63,11 @@ class RecipeTrainer(WholeCheckpoints, Trainer):
         arguments: `Trainer`'s own.
     """
 
+    # Trainer allows for each of them to be missing.
+    model: Any
+    processing_class: Any
+    train_dataset: Any
+
     def __init__(
         self,
         *arguments: Any,
@@ -71,10 +76,11 @@ class RecipeTrainer(WholeCheckpoints, Trainer):
         lengths: Dataset | None,
         **more: Any,
     ):
-        self._recipe, self._batches, self._lengths = recipe, batches, lengths
+        self._recipe, self._lengths = recipe, lengths
+        self._batches: Any = batches
         super().__init__(*arguments, **more)
 
-    def train(self, resume_from_checkpoint=None, **kwargs):
+    def train(self, resume_from_checkpoint=None, *args, **kwargs):
         # An evaluation before the training leaves the model marked as prepared. Without this line it would never
         # be wrapped for several ranks, and each would train a model of its own.
         self.model._is_accelerate_prepared = False
@@ -87,7 +93,7 @@ class RecipeTrainer(WholeCheckpoints, Trainer):
                 )
             if self._streamed:
                 self._batches.go_on(json.loads(position.read_text()))
-        return super().train(resume_from_checkpoint, **kwargs)
+        return super().train(resume_from_checkpoint, *args, **kwargs)
 
     @property
     def _streamed(self) -> bool:
@@ -103,7 +109,7 @@ class RecipeTrainer(WholeCheckpoints, Trainer):
 
     def create_scheduler(self, num_training_steps, optimizer=None):
         if self.lr_scheduler is None:
-            usual = super().create_scheduler(num_training_steps, optimizer)
+            usual: Any = super().create_scheduler(num_training_steps, optimizer)
             if not self._recipe.head_only_steps:
                 return usual
             first = math.ceil(_steps(self._recipe.head_only_steps, num_training_steps))

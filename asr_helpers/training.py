@@ -217,7 +217,8 @@ def build_trainer(
     if recipe.speed_perturbation:
         rate = processor.feature_extractor.sampling_rate
         played = {"slowest": 1 - recipe.speed_perturbation, "pad_to_multiple_of": PAD_TO_MULTIPLE_OF / rate}
-    lengths = batches = None
+    lengths: Dataset | None = None
+    batches: DurationBatches | RandomBatches | StreamedBatches | None = None
     if not isinstance(train, Dataset):
         if args.max_steps < 1:
             raise AsrError("A stream has no end: say when to stop with max_steps.")
@@ -328,7 +329,7 @@ def fine_tune(
     trainer.train(resume_from_checkpoint=checkpoint)
     seconds = time.perf_counter() - started
     # Of what is saved, which need not be what was measured last, nor what had the lowest WER.
-    after = trainer.predict(trainer.eval_dataset, metric_key_prefix="eval").metrics
+    after = trainer.predict(prepare(validation, processor), metric_key_prefix="eval").metrics or {}
     losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
     result = TrainingResult(
         output_dir=str(output_dir),
@@ -369,7 +370,7 @@ def _checkpoint_to_resume(output_dir: Path, args: "TrainingArguments") -> str | 
     """
     from accelerate.utils import broadcast_object_list
 
-    found = [None, {}]
+    found: list[Any] = [None, {}]
     if args.process_index == 0:
         found = list(newest_whole(output_dir, args.world_size))
     if args.world_size > 1:

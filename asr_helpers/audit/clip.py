@@ -8,7 +8,7 @@ import hashlib
 import os
 import re
 from pathlib import Path, PurePath
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import soundfile
@@ -176,7 +176,7 @@ def _declared_bytes(content: bytes) -> tuple[int, int]:
         return int.from_bytes(content[16:24], "little"), size
     if content[:4] not in (b"RIFF", b"RIFX", b"RF64", b"FORM"):
         return 0, 0
-    order = "big" if content[:4] in (b"RIFX", b"FORM") else "little"
+    order: Literal["big", "little"] = "big" if content[:4] in (b"RIFX", b"FORM") else "little"
     at, long = 12, 0
     while at + 8 <= size:
         name, length = content[at : at + 4], int.from_bytes(content[at + 4 : at + 8], order)
@@ -211,7 +211,7 @@ def _examine_samples(row: Row, samples: np.ndarray, model: Model) -> None:
     if level < SILENT:
         found["silence"] = f"Nothing is heard: its level is {level:.0f} dBFS."
         return
-    row.digest = hashlib.blake2b(waveform, digest_size=16).hexdigest()
+    row.digest = hashlib.blake2b(waveform.data, digest_size=16).hexdigest()
     if level < QUIET:
         found["low-level"] = f"It is very quiet: {level:.0f} dBFS."
     if abs(mean) > DC_OFFSET:
