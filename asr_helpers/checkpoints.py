@@ -77,7 +77,7 @@ def remove(checkpoint: Path) -> None:
         shutil.rmtree(aside, ignore_errors=True)
 
 
-def flaw(checkpoint: Path, world_size: int = 1, *, hashes: bool = True) -> str:
+def why_incomplete(checkpoint: Path, world_size: int = 1, *, hashes: bool = True) -> str:
     """Why a training cannot go on exactly from a checkpoint; "" if it can.
 
     Args:
@@ -130,7 +130,7 @@ def newest_whole(output_dir: str | Path, world_size: int = 1) -> tuple[Path | No
     """
     passed_over: dict[str, str] = {}
     for checkpoint in all_checkpoints(output_dir):
-        reason = flaw(checkpoint, world_size)
+        reason = why_incomplete(checkpoint, world_size)
         if not reason:
             return checkpoint, passed_over
         passed_over[checkpoint.name] = reason
@@ -151,7 +151,7 @@ def rotate(output_dir: str | Path, limit: int | None, keep: set[str]) -> None:
     for checkpoint in all_checkpoints(output_dir):
         if checkpoint.name in keep:
             continue
-        if len(keep) < limit and not flaw(checkpoint, hashes=False):
+        if len(keep) < limit and not why_incomplete(checkpoint, hashes=False):
             keep.add(checkpoint.name)
         else:
             remove(checkpoint)

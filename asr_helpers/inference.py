@@ -96,7 +96,7 @@ class Recogniser:
             ) from error
         return logits.float().softmax(dim=-1).cpu().numpy()
 
-    def read(self, emission: np.ndarray) -> Transcript:
+    def decode(self, emission: np.ndarray) -> Transcript:
         """Greedy CTC decoding of an emission, (frames, vocabulary).
 
         Raises:
@@ -126,7 +126,7 @@ class Recogniser:
         """
         waveform = audio.load(clip, self.sampling_rate)
         try:
-            return self.read(self.emission(waveform))
+            return self.decode(self.emission(waveform))
         except AsrError as error:
             raise AsrError(f"{audio.name_of(clip)!r}: {error}") from error
 

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import AsrError, audio
-from .collation import DurationBatches, padded_lengths
 from .loading import LEADS_OUT, TablePart, folder_rows, leads_out, table_parts
 from .preprocessing import prepare_dataset
+from .samplers import DurationBatchSampler, padded_lengths
 from .sources import Source
 
 if TYPE_CHECKING:
@@ -162,7 +162,7 @@ class _Pass:
 
     Args:
         rows: the whole stream.
-        epoch, seed, rank, world_size: as in `StreamedBatches`.
+        epoch, seed, rank, world_size: as in `StreamedBatchSampler`.
         state: from `state_dict`, to go on from there; None starts at the beginning.
     """
 
@@ -199,24 +199,25 @@ class _Pass:
         return {"place": self.place, "read": self.read, "shard": self.shard.state_dict()}
 
 
-class StreamedBatches:
+class StreamedBatchSampler:
     """A stream's batches by duration: a batch sampler whose batches hold the rows themselves, not their numbers.
 
     It passes over the stream again and again until it has given `steps` batches, so that every rank has as many.
     Each rank keeps its own rows in memory and no others; in each pass, every row is in one rank's share. Rows that
     `check` refuses are named on standard error and left out; so are batches of which no sound can be decoded.
 
-    Each row says in `position` where the stream stands once its batch is trained on: `go_on` starts from there with
-    the very batches that would have come. Of what was read before, only the lines of the shard in hand are read again.
+    Each row says in `position` where the stream stands once its batch is trained on: `load_state_dict` starts from
+    there with the very batches that would have come. Of what was read before, only the lines of the shard in hand are
+    read again.
 
     Args:
         rows: the whole stream.
         steps: how many batches to give.
         check: returns a row's length, s, or raises AsrError.
-        budget: sound in a batch, s, padding included; None for as much as `batch_size` clips have on average.
-        batch_size: see `budget`.
-        slowest, pad_to_multiple_of: as in `DurationBatches`, the latter in s.
-        seed, rank, world_size: as in `DurationBatches`.
+        max_duration: sound in a batch, s, padding included; None for as much as `batch_size` clips have on average.
+        batch_size: see `max_duration`.
+        slowest, pad_to_multiple_of: as in `DurationBatchSampler`, the latter in s.
+        seed, rank, world_size: as in `DurationBatchSampler`.
 
     Raises:
         AsrError: in iterating, a pass gave this rank no row that can be trained on.
@@ -228,7 +229,7 @@ class StreamedBatches:
         steps: int,
         check: Callable[[dict[str, Any]], float],
         *,
-        budget: float | None = None,
+        max_duration: float | None = None,
         batch_size: int = 8,
         slowest: float = 1.0,
         pad_to_multiple_of: float | None = None,
@@ -236,12 +237,13 @@ class StreamedBatches:
         rank: int = 0,
         world_size: int = 1,
     ):
-        self.rows, self.steps, self.check, self.budget, self.batch_size = rows, steps, check, budget, batch_size
+        self.rows, self.steps, self.check = rows, steps, check
+        self.max_duration, self.batch_size = max_duration, batch_size
         self.slowest, self.pad_to_multiple_of = slowest, pad_to_multiple_of
         self.seed, self.rank, self.world_size = seed, rank, world_size
-        self.go_on({"given": 0, "epoch": 0, "buffer": 0, "batch": 0, "state": None})
+        self.load_state_dict({"given": 0, "epoch": 0, "buffer": 0, "batch": 0, "state": None})
 
-    def go_on(self, position: dict[str, Any]) -> None:
+    def load_state_dict(self, position: dict[str, Any]) -> None:
         """Starts from a row's `position`, on the same rank of as many."""
         self.position = position
 
@@ -287,9 +289,10 @@ class StreamedBatches:
         if not kept:
             return []
         padding: dict[str, Any] = {"slowest": self.slowest, "pad_to_multiple_of": self.pad_to_multiple_of}
-        budget = self.budget or self.batch_size * float(np.mean(padded_lengths(seconds, **padding)))
+        max_duration = self.max_duration or self.batch_size * float(np.mean(padded_lengths(seconds, **padding)))
         seed = int(np.random.default_rng((self.seed, epoch, buffer)).integers(2**32))
-        return [[kept[clip] for clip in batch] for batch in DurationBatches(seconds, budget, seed=seed, **padding)]
+        batches = DurationBatchSampler(seconds, max_duration, seed=seed, **padding)
+        return [[kept[clip] for clip in batch] for batch in batches]
 
 
 def _with_a_sound(batch: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -319,7 +322,7 @@ def row_name(row: dict[str, Any]) -> str:
 
 
 class PreparedRows:
-    """The dataset that `StreamedBatches` asks: rows become what the collator takes, in a worker if there are any."""
+    """The dataset that `StreamedBatchSampler` asks: it prepares rows for the collator, in a worker if there are any."""
 
     def __init__(self, processor: "ProcessorMixin"):
         self.processor = processor

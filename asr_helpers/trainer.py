@@ -17,11 +17,13 @@ from torch.optim.lr_scheduler import LambdaLR
 from transformers import Trainer
 
 from . import AsrError
+from .augmentation import change_speed
 from .checkpoints import WholeCheckpoints
-from .collation import PAD_TO_MULTIPLE_OF, DataCollatorCTCWithPadding, DurationBatches, RandomBatches, change_speed
+from .collation import PAD_TO_MULTIPLE_OF, DataCollatorCTCWithPadding
 from .models import onednn_disabled
 from .recipes import Recipe
-from .streaming import StreamedBatches
+from .samplers import DurationBatchSampler, RandomBatchSampler
+from .streaming import StreamedBatchSampler
 
 if TYPE_CHECKING:
     from transformers import ProcessorMixin
@@ -72,7 +74,7 @@ class RecipeTrainer(WholeCheckpoints, Trainer):
         self,
         *arguments: Any,
         recipe: Recipe,
-        batches: DurationBatches | RandomBatches | StreamedBatches | None,
+        batches: DurationBatchSampler | RandomBatchSampler | StreamedBatchSampler | None,
         lengths: Dataset | None,
         **more: Any,
     ):
@@ -92,12 +94,12 @@ class RecipeTrainer(WholeCheckpoints, Trainer):
                     f"{'dataset' if self._streamed else 'stream'}: go on with that, or leave out resume."
                 )
             if self._streamed:
-                self._batches.go_on(json.loads(position.read_text()))
+                self._batches.load_state_dict(json.loads(position.read_text()))
         return super().train(resume_from_checkpoint, *args, **kwargs)
 
     @property
     def _streamed(self) -> bool:
-        return isinstance(self._batches, StreamedBatches)
+        return isinstance(self._batches, StreamedBatchSampler)
 
     def _position_file(self, checkpoint):
         return Path(checkpoint) / f"stream_{self.args.process_index}.json"
@@ -130,7 +132,7 @@ class RecipeTrainer(WholeCheckpoints, Trainer):
         if self._batches is None:
             return super().get_train_dataloader()
         # Rounding up would pad clips of like length more than their differences do.
-        rounding = PAD_TO_MULTIPLE_OF if isinstance(self._batches, RandomBatches) else None
+        rounding = PAD_TO_MULTIPLE_OF if isinstance(self._batches, RandomBatchSampler) else None
         # Not prepared by accelerate, which would share these batches out among the ranks a second time.
         return torch.utils.data.DataLoader(
             self.train_dataset,
