@@ -12,17 +12,13 @@ import os
 import shutil
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from . import AsrError
-
-if TYPE_CHECKING:
-    from transformers import Trainer
-else:
-    Trainer = object  # importing transformers takes seconds, and most of this module does without
+from .compat import TrainerHooks
 
 MANIFEST = "manifest.json"
 PARTIAL = ".partial"
@@ -157,7 +153,7 @@ def rotate(output_dir: str | Path, limit: int | None, keep: set[str]) -> None:
             remove(checkpoint)
 
 
-class WholeCheckpoints(Trainer):
+class WholeCheckpoints(TrainerHooks):
     """What a `transformers.Trainer` needs to save whole checkpoints: `class OfOurs(WholeCheckpoints, Trainer)`.
 
     A training from the start replaces an earlier one in the same folder, once its own first checkpoint is whole.
@@ -178,34 +174,35 @@ class WholeCheckpoints(Trainer):
         with _sigterm_calls(lambda: setattr(self, "terminating", True)):
             return super().train(resume_from_checkpoint, *args, **kwargs)
 
-    def _get_output_dir(self, trial):
-        folder = super()._get_output_dir(trial)
+    def checkpoints_go_to(self, folder: str) -> str:
+        """The folder itself, and while a checkpoint is written a hidden one in it."""
         return os.path.join(folder, PARTIAL) if self._aside else folder
 
-    def _save_checkpoint(self, model, trial):
-        output_dir, name = Path(self._get_output_dir(trial)), f"checkpoint-{self.state.global_step}"
+    def write_checkpoint(self, folder: Path, write: Callable[[], None]) -> None:
+        """Writes a checkpoint aside, and gives it its name when it is whole."""
+        name = f"checkpoint-{self.state.global_step}"
         if self.args.should_save:
-            shutil.rmtree(output_dir / PARTIAL, ignore_errors=True)
+            shutil.rmtree(folder / PARTIAL, ignore_errors=True)
         self.accelerator.wait_for_everyone()
-        with _full_disk_explained(output_dir, name):
+        with _full_disk_explained(folder, name):
             self._aside = True
             try:
-                super()._save_checkpoint(model, trial)
+                write()
             finally:
                 self._aside = False
             best = f"checkpoint-{self.state.best_global_step}"
-            there = best == name or (output_dir / best).is_dir()
-            self.state.best_model_checkpoint = str(output_dir / best) if there else None
+            there = best == name or (folder / best).is_dir()
+            self.state.best_model_checkpoint = str(folder / best) if there else None
             self.accelerator.wait_for_everyone()
             if self.args.should_save:
-                self.state.save_to_json(str(output_dir / PARTIAL / name / "trainer_state.json"))
-                seal(output_dir / PARTIAL / name, output_dir / name)
+                self.state.save_to_json(str(folder / PARTIAL / name / "trainer_state.json"))
+                seal(folder / PARTIAL / name, folder / name)
         if self.args.should_save:
             for checkpoint in self._earlier:
                 if checkpoint.name != name:
                     remove(checkpoint)
-            rotate(output_dir, self.args.save_total_limit, {name, best} if there else {name})
-            shutil.rmtree(output_dir / PARTIAL, ignore_errors=True)
+            rotate(folder, self.args.save_total_limit, {name, best} if there else {name})
+            shutil.rmtree(folder / PARTIAL, ignore_errors=True)
         self._earlier = ()
         self.accelerator.wait_for_everyone()
 

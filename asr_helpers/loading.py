@@ -15,6 +15,7 @@ from pathlib import Path, PureWindowsPath
 from typing import TYPE_CHECKING, Any
 
 from . import AsrError, audio
+from .compat import split_of_word
 from .sources import Source
 
 if TYPE_CHECKING:
@@ -135,9 +136,7 @@ def folder_rows(
         outside_files: give rows whose file_name leads out of the folder, too: with None as `audio`. Each row then has
             the column LEADS_OUT.
     """
-    from datasets.data_files import SPLIT_KEYWORDS
-
-    names = {word: str(split) for split, words in SPLIT_KEYWORDS.items() for word in words}
+    names = split_of_word()
     for part in parts:
         table = part.table
         if not table.resolve().is_relative_to(Path(folder).resolve()):

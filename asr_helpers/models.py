@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import AsrError
+from . import AsrError, compat
 
 if TYPE_CHECKING:
     from transformers import ProcessorMixin, Wav2Vec2ForCTC
@@ -221,8 +221,8 @@ def count_frames(seconds: Sequence[float], model: "Wav2Vec2ForCTC", processor: "
     """How many frames a model makes of clips of these lengths, s."""
     import torch
 
-    samples: Any = torch.tensor(seconds, dtype=torch.float64) * processor.feature_extractor.sampling_rate
-    return model._get_feat_extract_output_lengths(samples.round().long()).tolist()
+    samples = torch.tensor(seconds, dtype=torch.float64) * processor.feature_extractor.sampling_rate
+    return compat.count_frames(model, samples.round().long()).tolist()
 
 
 def has_bf16() -> bool:
@@ -232,4 +232,4 @@ def has_bf16() -> bool:
     if torch.cuda.is_available():
         return torch.cuda.is_bf16_supported(including_emulation=False)
     # mkldnn says yes on every machine with AVX-512; without one of these two it emulates, at half float32's speed.
-    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    return compat.cpu_has_bf16()

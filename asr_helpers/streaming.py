@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import AsrError, audio
+from .compat import parquet_files
 from .loading import LEADS_OUT, TablePart, folder_rows, leads_out, table_parts
 from .preprocessing import prepare_dataset
 from .samplers import DurationBatchSampler, padded_lengths
@@ -79,13 +80,11 @@ def _parquet_groups(source: Source, split: str) -> list[tuple[str, int]]:
     Which split a file belongs to follows from its name, by the rules of `datasets`. Its `load_dataset` is not asked:
     the folder's README.md could send it to other folders and to the network.
     """
-    from datasets.data_files import DataFilesDict, get_data_patterns
     from pyarrow.parquet import read_metadata
 
     folder = str(Path(source.dataset).resolve())
     try:
-        patterns = get_data_patterns(folder)
-        files = DataFilesDict.from_patterns(patterns, base_path=folder, allowed_extensions=[".parquet"]).get(split, [])
+        files = parquet_files(folder, split)
         for file in files:
             if leads_out(file, folder):
                 raise AsrError(f"{file!r} leads out of {source.dataset!r}: bring the file into the folder.")

@@ -20,6 +20,7 @@ from . import AsrError
 from .augmentation import change_speed
 from .checkpoints import WholeCheckpoints
 from .collation import PAD_TO_MULTIPLE_OF, DataCollatorCTCWithPadding
+from .compat import mark_unprepared
 from .models import onednn_disabled
 from .recipes import Recipe
 from .samplers import DurationBatchSampler, RandomBatchSampler
@@ -83,9 +84,7 @@ class RecipeTrainer(WholeCheckpoints, Trainer):
         super().__init__(*arguments, **more)
 
     def train(self, resume_from_checkpoint=None, *args, **kwargs):
-        # An evaluation before the training leaves the model marked as prepared. Without this line it would never
-        # be wrapped for several ranks, and each would train a model of its own.
-        self.model._is_accelerate_prepared = False
+        mark_unprepared(self.model)
         if resume_from_checkpoint:
             position = self._position_file(resume_from_checkpoint)
             if position.is_file() != self._streamed:
@@ -104,10 +103,10 @@ class RecipeTrainer(WholeCheckpoints, Trainer):
     def _position_file(self, checkpoint):
         return Path(checkpoint) / f"stream_{self.args.process_index}.json"
 
-    def _save_rng_state(self, output_dir):
-        super()._save_rng_state(output_dir)
+    def wrote_random_state(self, folder: Path) -> None:
+        """Writes beside it where this process stands in the stream."""
         if self._streamed:
-            self._position_file(output_dir).write_text(json.dumps(self._position))
+            self._position_file(folder).write_text(json.dumps(self._position))
 
     def create_scheduler(self, num_training_steps, optimizer=None):
         if self.lr_scheduler is None:
@@ -124,9 +123,9 @@ class RecipeTrainer(WholeCheckpoints, Trainer):
             self.lr_scheduler = LambdaLR(usual.optimizer, factors)
         return self.lr_scheduler
 
-    def _get_train_sampler(self, train_dataset=None):
-        # Trainer finds lengths in a column alone; without one it decodes every clip to count its samples.
-        return super()._get_train_sampler(self._lengths)
+    def rows_to_sample(self, rows: Any) -> Any:
+        """The lengths. Trainer finds them in a column alone; without one it decodes every clip to count its samples."""
+        return self._lengths
 
     def get_train_dataloader(self):
         if self._batches is None:
