@@ -90,7 +90,8 @@ def test_the_tested_versions_are_within_the_bounds(constraints):
     extras = PROJECT["optional-dependencies"]
     if constraints == "constraints-colab.txt":
         extras = {"test": extras["test"]}  # all that is installed with it
-    for requirement in map(Requirement, PROJECT["dependencies"] + [name for extra in extras.values() for name in extra]):
+    wanted = PROJECT["dependencies"] + [name for extra in extras.values() for name in extra]
+    for requirement in map(Requirement, wanted):
         assert requirement.specifier.contains(pinned[requirement.name]), f"{requirement} but {constraints} differs"
 
 
