@@ -293,7 +293,7 @@ def test_making_and_working_a_view_prints_nothing(rows, capfd):
     assert capfd.readouterr() == ("", "")
 
 
-def test_two_hundred_redraws_leave_little_behind(rows):
+def test_fifty_redraws_leave_little_behind(rows):
     view = widgets.clip_view(rows)
 
     def redraw(times):
@@ -308,11 +308,11 @@ def test_two_hundred_redraws_leave_little_behind(rows):
     redraw(4)
     before = figures()
     tracemalloc.start()
-    redraw(200)
+    redraw(50)
     gc.collect()
     left, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert left < 3_000_000
+    assert left < 1_000_000
     assert figures() <= before
     assert pyplot.get_fignums() == []
 
