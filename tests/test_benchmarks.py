@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import jiwer
@@ -16,9 +17,10 @@ import tiny
 
 import benchmarks.__main__
 from asr_helpers import AsrError, audio, collation, evaluation, inference, loading
+from asr_helpers.audit import audit as audit_rows
 from asr_helpers.evaluation import ErrorCounts
 from asr_helpers.sources import source
-from benchmarks import common, digits, guide, librispeech, people, seeds, tasks, trainings, voice
+from benchmarks import audit, common, digits, guide, librispeech, people, seeds, tasks, trainings, voice
 
 ROOT = Path(__file__).resolve().parents[1]
 SETTING = tasks.Setting("demo", clips=8)
@@ -67,6 +69,58 @@ def test_an_unknown_one_is_refused():
     done = bench("--only", "loudness")
     assert done.returncode == 2
     assert "invalid choice: 'loudness'" in done.stderr
+
+
+# The audit at scale
+
+
+def test_made_rows_are_clean_and_as_different_as_they_say():
+    rows = audit.MadeRows(24, 12, audit.stretch)
+    assert rows[5]["audio"]["bytes"] == rows[17]["audio"]["bytes"]
+    assert rows[5]["transcription"] == rows[17]["transcription"]
+    found = audit_rows(rows)
+    assert [(one.row, one.reason) for one in found.findings] == [(row, "duplicate-audio") for row in range(12, 24)]
+    assert (len(set(found.digests)), len({row["audio"]["path"] for row in rows})) == (12, 24)
+    assert 2 <= min(found.seconds) < max(found.seconds) <= 12
+    assert audit_rows(audit.MadeRows(12, 12, audit.flac)).findings == []
+
+
+def test_identical_clips_cost_what_different_ones_do():
+    """Had each been compared with each, the identical ones would take twice as long."""
+    make = partial(audit.stretch, seconds=0.3)
+    audit.measure(8, 8, make)
+    same, different = (audit.measure(600, sounds, make)["cpu_seconds"] for sounds in (1, 600))
+    assert same < 1.5 * different
+
+
+def test_the_audit_command_says_rate_memory_and_identical_clips(monkeypatch, capsys):
+    asked = []
+
+    def apart(count, sounds, make=audit.stretch, processes=1):
+        asked.append((count, sounds, processes))
+        found = {"seconds": count / 500, "cpu_seconds": count / 1_000, "sound": 7.2 * count}
+        return found | {"memory": 100e6 + 200 * count}
+
+    monkeypatch.setattr(audit, "apart", apart)
+    monkeypatch.setattr(sys, "argv", ["audit", "--rows", "50000"])
+    audit.main()
+    assert asked == [
+        (256, 128, 1), (4_096, 128, 2), (1_000, 1_000, 1), (50_000, 50_000, 1), (4_000, 1, 1), (4_000, 4_000, 1),
+    ]  # fmt: skip
+    one, two, scale, same = capsys.readouterr().out.splitlines()
+    assert one == "audit, 1 process: 3,600 × real time, 7,200 × per core, over 0.5 h of FLAC at 16 kHz"
+    assert two == "audit, 2 processes: 3,600 × real time, 7,200 × per core, over 8.2 h of FLAC at 16 kHz"
+    assert scale == (
+        "50,000 rows, 100 h of WAV, 1 process: 500 rows a second, 7,200 × real time per core; "
+        "peak memory 110 MB, of 1,000 rows 100 MB: 1.10 times"
+    )
+    assert same == "4,000 clips of one length: 8.0 s where they are all the same, 8.0 s where none is"
+
+
+def test_each_measurement_of_the_audit_has_a_process_of_its_own():
+    found = audit.apart(4, 4)
+    assert 8 <= found["sound"] <= 48
+    assert 20e6 < found["memory"] < common.peak_memory(), "this process holds torch, that one does not"
 
 
 # Reading LibriSpeech's form
