@@ -35,7 +35,7 @@ MEASURED = {
     "first_batch": ("time to the first batch, 336 clips prepared or 8", "s", False),
     "first_epoch": ("data time of the first epoch, 22 minutes of speech", "s", False),
     "later_epoch": ("data time of each later epoch", "s", False),
-    "disk": ("bytes written to disk for it", "bytes", False),
+    "disk": ("bytes that preparing writes to disk", "bytes", False),
     "memory": ("memory that the first batch adds", "bytes", False),
     "padding": ("share of padding", "share", False),
     "eval_memory": ("memory that the evaluation of 1,000 clips adds", "bytes", False),
