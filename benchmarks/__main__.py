@@ -2,7 +2,9 @@
 
     python -m benchmarks [--size base] [--only TASK ...]
 
-Writes outputs/bench.json, a list of `name`, `guide`, `ours`, `ratio` and `unit`, and a picture beside it.
+Writes outputs/bench.json, a list of `name`, `guide`, `ours`, `ratio` and `unit`, and a picture beside it. The ladder
+goes from the guide's training step to ours, one change at a time: each rung is a row, `ours` its speed with all changes
+so far, and `factor` how many times that is the rung's before.
 
 Other measurements are commands of their own, and each takes --help:
 
@@ -30,19 +32,19 @@ COMMANDS = ("people", "seeds", "voice", "digits")
 
 # name: what is measured, its unit, and whether more is better.
 MEASURED = {
-    "first_batch": ("preparing 22 minutes of audio, to the first batch", "s", False),
-    "disk": ("bytes written to disk for it", "bytes", False),
-    "memory": ("memory that it adds", "bytes", False),
+    "first_batch": ("time to the first batch, 336 clips prepared or 8", "s", False),
+    "first_epoch": ("data time of the first epoch, 22 minutes of speech", "s", False),
+    "later_epoch": ("data time of each later epoch", "s", False),
+    "disk": ("bytes that preparing writes to disk", "bytes", False),
+    "memory": ("memory that the first batch adds", "bytes", False),
     "padding": ("share of padding", "share", False),
     "eval_memory": ("memory that the evaluation of 1,000 clips adds", "bytes", False),
-    "throughput_same": ("speech trained on in a second, float32", "s/s", True),
-    "throughput_best": ("speech trained on in a second, ours at its best", "s/s", True),
     "seconds_to_wer": ("time to a WER of 0.3 on voices never heard", "s", False),
     "wer": ("counting the word errors of 20,000 utterances", "s", False),
-}
+} | {rung: (f"training, + {change}", "s/s", True) for rung, change in tasks.LADDER.items()}
 # Printed, and not among the names of bench.json.
 PRINTED = {"memory"}
-TASKS = ("first_batch", "padding", "throughput_same", "throughput_best", "seconds_to_wer", "eval_memory", "wer")
+TASKS = ("first_batch", "padding", "ladder", "seconds_to_wer", "eval_memory", "wer")
 
 
 def measure(task: str, way: str, setting: tasks.Setting) -> dict[str, float]:
@@ -75,6 +77,49 @@ def said(name: str, number: float) -> str:
     if unit == "share":
         return f"{number:.1%}".replace("%", " %")
     return f"not in {number:g} s" if name == "seconds_to_wer" and number >= tasks.SECONDS else f"{number:,.3g} {unit}"
+
+
+def medians(measured: list[dict[str, float]]) -> dict[str, float]:
+    """Of each number, over the times it was measured.
+
+    >>> medians([{"wer": 3.0}, {"wer": 1.0}, {"wer": 2.0}])
+    {'wer': 2.0}
+    """
+    return {name: statistics.median(one[name] for one in measured) for name in measured[0]}
+
+
+def hold_against(middle: dict[str, dict[str, float]]) -> list[dict]:
+    """Prints the guide's numbers beside ours; returns their rows of bench.json."""
+    results = []
+    for name in (name for name in MEASURED if name in middle["ours"]):
+        theirs, ours = middle["guide"][name], middle["ours"][name]
+        what, unit, more = MEASURED[name]
+        times = ratio(theirs, ours, unit, more)
+        if name not in PRINTED:
+            results.append({"name": name, "guide": theirs, "ours": ours, "ratio": times, "unit": unit})
+        gain = f": {times:,.1f} times" if ours else ""
+        print(f"{what}: the guide's way {said(name, theirs)}, ours {said(name, ours)}{gain}", flush=True)
+    return results
+
+
+def climb(middle: dict[str, dict[str, float]]) -> list[dict]:
+    """Prints the ladder, a rung a line; returns their rows of bench.json."""
+    (first, *rungs), speeds = middle, {rung: numbers["throughput"] for rung, numbers in middle.items()}
+    print(f"speech trained on in a second, {tasks.LADDER[first]}: {said(first, speeds[first])}", flush=True)
+    results, before = [], first
+    for rung in rungs:
+        theirs, ours = speeds[first], speeds[rung]
+        row = {"name": rung, "guide": theirs, "ours": ours, "ratio": ours / theirs, "unit": "s/s"}
+        results.append(row | {"factor": ours / speeds[before]})
+        print(
+            f"  + {tasks.LADDER[rung]}: {said(rung, ours)}, {ours / speeds[before]:.2f} times the line before, "
+            f"{ours / theirs:.2f} times the guide's",
+            flush=True,
+        )
+        before = rung
+    if "bfloat16" not in rungs:
+        print("  bfloat16 is left out: this processor does not multiply in it", flush=True)
+    return results
 
 
 def picture(results: list[dict], title: str):
@@ -133,21 +178,15 @@ def compare() -> None:
     print(where, flush=True)
     results = []
     for task in args.only:
-        found = {"guide": [], "ours": []}
+        found = {way: [] for way in (tasks.rungs() if task == "ladder" else ("guide", "ours"))}
         for _ in range(args.times):
             for way, numbers in found.items():
                 numbers.append(measure(task, way, setting))
-        for name in (name for name in MEASURED if name in found["ours"][0]):
-            theirs, ours = (statistics.median(one[name] for one in found[way]) for way in ("guide", "ours"))
-            what, unit, more = MEASURED[name]
-            times = ratio(theirs, ours, unit, more)
-            if name not in PRINTED:
-                results.append({"name": name, "guide": theirs, "ours": ours, "ratio": times, "unit": unit})
-            gain = f": {times:,.1f} times" if ours else ""
-            print(f"{what}: the guide's way {said(name, theirs)}, ours {said(name, ours)}{gain}", flush=True)
-            if name == "seconds_to_wer":
-                best = {way: min(one["best_wer"] for one in numbers) for way, numbers in found.items()}
-                print(f"  the lowest WER seen: {best}; never at {tasks.TARGET} is counted as {tasks.SECONDS} s")
+        middle = {way: medians(numbers) for way, numbers in found.items()}
+        results += climb(middle) if task == "ladder" else hold_against(middle)
+        if task == "seconds_to_wer":
+            best = {way: min(one["best_wer"] for one in numbers) for way, numbers in found.items()}
+            print(f"  the lowest WER seen: {best}; never at {tasks.TARGET} is counted as {tasks.SECONDS} s")
     args.output.parent.mkdir(parents=True, exist_ok=True)
     args.output.write_text(json.dumps(results, indent=1) + "\n")
     args.output.with_suffix(".png").write_bytes(picture(results, where)._repr_png_())

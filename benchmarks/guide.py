@@ -10,6 +10,7 @@ Written from its published recipe. Only what today's versions force is changed:
 """
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -52,12 +53,24 @@ def prepare(rows, processor, cache: Path):
     )
 
 
+def collate(examples, processor, pad_to_multiple_of: int | None = None):
+    """Its `DataCollatorCTCWithPadding`: sound and labels are padded apart, the labels' padding becomes -100.
+
+    Args:
+        pad_to_multiple_of: samples; the guide has None.
+    """
+    sound = [{"input_values": example["input_values"]} for example in examples]
+    batch = processor.feature_extractor.pad(sound, pad_to_multiple_of=pad_to_multiple_of, return_tensors="pt")
+    labels = processor.tokenizer.pad([{"input_ids": example["labels"]} for example in examples], return_tensors="pt")
+    batch["labels"] = labels["input_ids"].masked_fill(labels["attention_mask"].ne(1), -100)
+    return batch
+
+
 def trainer(model, processor, train, evaluation, folder: Path, **arguments: Any):
     """A `Trainer` with the guide's arguments; `arguments` change or add some, under their own names."""
     import torch
     from transformers import Trainer, TrainingArguments
 
-    from asr_helpers.collation import DataCollatorCTCWithPadding
     from asr_helpers.preprocessing import vocabulary
 
     characters = vocabulary(processor)
@@ -90,7 +103,7 @@ def trainer(model, processor, train, evaluation, folder: Path, **arguments: Any)
         train_dataset=train,
         eval_dataset=evaluation,
         processing_class=processor,
-        data_collator=DataCollatorCTCWithPadding(processor),
+        data_collator=partial(collate, processor=processor),
         compute_metrics=compute_metrics,
     )
 

@@ -1,17 +1,21 @@
 """What is measured, for each way: a function `name(way, setting)` that returns numbers. Each runs in its own process.
 
+A way is "guide" or "ours"; the ladder's are the rungs between the two.
+
 Units: s, bytes, shares of 1. `setting` names the model's size and how many clips.
 """
 
 import tempfile
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 from itertools import cycle, islice
 from pathlib import Path
 
 import numpy as np
 
 from asr_helpers import collation, evaluation, loading, models, preprocessing, samplers, sources, training
+from asr_helpers.recipes import Recipe
 
 from . import guide
 from .common import peak_memory
@@ -20,6 +24,17 @@ EVALUATED = 1_000  # clips
 SCORED = 20_000  # utterances of 20 words
 TARGET = 0.3  # WER
 SECONDS = 300  # how long a training may try to reach it
+# From the guide's training step to ours: each rung keeps the changes of those before it and adds its own.
+LADDER = {
+    "guide_step": "the guide's step",
+    "no_checkpointing": "no gradient checkpointing",
+    "frozen": "convolutions frozen",
+    "recurring": "shapes that recur",  # batches are padded to a multiple of 0.64 s
+    "decoded": "rows decoded as they come",  # in the training's time; before, they are prepared ahead of it
+    "duration": "batches by duration",  # of as much sound as the guide's; their shapes need not recur
+    "minute": "batches of a minute",
+    "bfloat16": "bfloat16",
+}
 
 
 @dataclass(frozen=True)
@@ -60,21 +75,36 @@ def _model(setting: Setting):
 
 
 def first_batch(way: str, setting: Setting) -> dict[str, float]:
-    """From rows to the first batch a model can eat: time, bytes written to disk, peak memory."""
+    """What the data takes: s to the first batch, to the end of the first epoch, and of a later epoch; bytes written.
+
+    The guide's way prepares all clips before the first batch, ours each batch's as it comes, in every epoch again.
+    `memory` is what is added up to the first batch. No model is trained meanwhile.
+    """
     import torch
 
     rows, processor = _rows(), _processor()
     before = peak_memory()
     with tempfile.TemporaryDirectory() as folder:
-        started = time.perf_counter()
-        ready = (
-            guide.prepare(rows, processor, Path(folder)) if way == "guide" else preprocessing.prepare(rows, processor)
-        )
-        collate = collation.DataCollatorCTCWithPadding(processor)
-        next(iter(torch.utils.data.DataLoader(ready, guide.BATCH_SIZE, shuffle=True, collate_fn=collate)))
-        seconds = time.perf_counter() - started
+        times = [time.perf_counter()]
+        if way == "guide":
+            ready, collate = guide.prepare(rows, processor, Path(folder)), partial(guide.collate, processor=processor)
+        else:
+            ready = preprocessing.prepare(rows, processor)
+            collate = collation.DataCollatorCTCWithPadding(processor)
+        loader = torch.utils.data.DataLoader(ready, guide.BATCH_SIZE, shuffle=True, collate_fn=collate)
+        batches = iter(loader)
+        next(batches)
+        times.append(time.perf_counter())
+        memory = peak_memory() - before
+        for rest in (batches, loader):
+            for _ in rest:
+                pass
+            times.append(time.perf_counter())
         written = sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file())
-    return {"first_batch": seconds, "disk": written, "memory": peak_memory() - before}
+    return {
+        "first_batch": times[1] - times[0], "first_epoch": times[2] - times[0], "later_epoch": times[3] - times[2],
+        "disk": written, "memory": memory,
+    }  # fmt: skip
 
 
 def wer(way: str, setting: Setting) -> dict[str, float]:
@@ -134,30 +164,44 @@ def _trainer(way: str, setting: Setting, rows, evaluation, folder: str, recipe, 
     return training.build_trainer(model, processor, rows, evaluation, recipe, args)
 
 
-def _throughput(way: str, setting: Setting, **arguments) -> float:
-    """Seconds of speech trained on in a second: one epoch, after two steps to warm up."""
+def rungs() -> list[str]:
+    """Those of LADDER that this machine can climb: the last one only where it multiplies in bfloat16."""
+    return [rung for rung in LADDER if rung != "bfloat16" or models.has_bf16()]
+
+
+def ladder(rung: str, setting: Setting) -> dict[str, float]:
+    """Seconds of speech trained on in a second with a rung's changes: one epoch, after two steps to warm up."""
     rows = _rows().shuffle(seed=0).select(range(setting.clips))
-    seconds = loading.durations(rows)
-    # As much sound in a batch, padding included, as the guide's have on average.
-    batches = samplers.random_batches(seconds, guide.BATCH_SIZE)
-    budget = float(np.mean([len(batch) * max(seconds[clip] for clip in batch) for batch in batches]))
-    recipe = replace(_recipe(), seconds_per_batch=arguments.pop("budget", budget))
     with tempfile.TemporaryDirectory() as folder:
-        few = rows.select(range(4))
-        _trainer(way, setting, rows, few, folder, recipe, max_steps=2, **arguments).train()
-        trainer = _trainer(way, setting, rows, few, folder, recipe, num_train_epochs=1, **arguments)
-        return sum(seconds) / trainer.train().metrics["train_runtime"]
+        ladder_trainer(rung, setting, rows, folder, max_steps=2).train()
+        metrics = ladder_trainer(rung, setting, rows, folder, num_train_epochs=1).train().metrics
+    return {"throughput": sum(loading.durations(rows)) / metrics["train_runtime"]}
 
 
-def throughput_same(way: str, setting: Setting) -> dict[str, float]:
-    """Both in float32, with batches of as much sound, padding included."""
-    return {"throughput_same": _throughput(way, setting, bf16=False)}
-
-
-def throughput_best(way: str, setting: Setting) -> dict[str, float]:
-    """Ours in bfloat16, where the processor multiplies in it, and batches of a minute; the guide's as it is."""
-    ours = {"bf16": models.has_bf16(), "budget": 60.0}
-    return {"throughput_best": _throughput(way, setting, **(ours if way == "ours" else {"bf16": False}))}
+def ladder_trainer(rung: str, setting: Setting, rows, folder: str, **arguments):
+    """A trainer with a rung's change and those of all rungs below; each step is over two batches, as the guide's."""
+    on = list(LADDER)[: list(LADDER).index(rung) + 1]
+    seconds_per_batch = None
+    if "minute" in on:
+        seconds_per_batch = 60.0
+    elif "duration" in on:  # as much sound in a batch, padding included, as the guide's have on average
+        seconds = loading.durations(rows)
+        batches = samplers.random_batches(seconds, guide.BATCH_SIZE)
+        seconds_per_batch = float(np.mean([len(batch) * max(seconds[clip] for clip in batch) for batch in batches]))
+    recipe = Recipe(
+        guide.LEARNING_RATE, None, 1, guide.BATCH_SIZE, seconds_per_batch, freeze_feature_encoder="frozen" in on
+    )
+    arguments |= {
+        "gradient_checkpointing": "no_checkpointing" not in on, "gradient_accumulation_steps": 2,
+        "bf16": "bfloat16" in on,
+    }  # fmt: skip
+    way = "ours" if "decoded" in on else "guide"
+    trainer = _trainer(way, setting, rows, rows.select(range(4)), folder, recipe, **arguments)
+    if "frozen" in on:
+        trainer.model.freeze_feature_encoder()
+    if way == "guide" and "recurring" in on:
+        trainer.data_collator = partial(trainer.data_collator, pad_to_multiple_of=collation.PAD_TO_MULTIPLE_OF)
+    return trainer
 
 
 def seconds_to_wer(way: str, setting: Setting) -> dict[str, float]:

@@ -8,6 +8,7 @@ import json
 import os
 import string
 import time
+import tracemalloc
 import unicodedata
 import warnings
 from collections import Counter, defaultdict
@@ -39,9 +40,11 @@ from asr_helpers.audit import (
 )
 from asr_helpers.audit.clip import MASKED_SPAN, num_frames
 from asr_helpers.audit.reasons import Row
+from asr_helpers.audit.rows import Rows
 from asr_helpers.audit.text import repair_text
 from asr_helpers.inference import load_recogniser
 from asr_helpers.sources import source
+from benchmarks.audit import MadeRows
 
 SOAK = int(os.environ.get("ASR_SOAK", 300))
 quickly = settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
@@ -232,7 +235,9 @@ def test_of_several_copies_each_names_the_first_with_another_transcript():
 
 def compared(make: Callable[[int], Row], count: int, speakers: Callable[[int], str] = lambda number: "") -> float:
     """Seconds of comparing so many train and as many test rows, without looking at any."""
-    parts = {name: [make(number) for number in range(count)] for name in ("train", "test")}
+    parts = {name: Rows(count) for name in ("train", "test")}
+    for part in parts.values():
+        part.extend(map(make, range(count)))
     who = {name: [speakers(number) for number in range(count)] for name in parts}
     started = time.process_time()
     for part in parts.values():
@@ -252,6 +257,28 @@ def test_the_time_to_compare_rows_grows_with_their_number_alone():
 
     assert compared(alike, 4_000) < 5 * compared(different, 4_000)
     assert compared(different, 20_000, speakers=str) < 5 * compared(different, 20_000)
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_a_row_takes_few_bytes_while_it_is_audited(tmp_path, monkeypatch, kept):
+    """Its length and what makes it known again, but not its transcript: 120 bytes are the result's own."""
+
+    def examine(row, clip, model):  # in a moment, and without the decoder's own memory
+        row.seconds, row.sampling_rate, row.digest = 2.0, 16_000, f"{int(row.file):032x}"
+
+    monkeypatch.setattr("asr_helpers.audit.examine_clip", examine)
+
+    def peak(count):
+        rows = MadeRows(count, count, lambda number: b"", name="{}")
+        tracemalloc.start()
+        found = audit_splits({"train": rows}, folder=tmp_path / str(count) if kept else None)["train"]
+        most = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert (found.findings, len(set(found.digests))) == ([], count)
+        return most
+
+    peak(64)  # what is imported or cached at the first call is no row's
+    assert (peak(1_500) - peak(500)) / 1_000 < 400
 
 
 @pytest.mark.parametrize("column", ["speaker", "speaker_id", "client_id"])

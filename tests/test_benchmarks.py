@@ -6,6 +6,8 @@ import json
 import subprocess
 import sys
 from collections import Counter
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 import jiwer
@@ -13,12 +15,14 @@ import numpy as np
 import pytest
 import soundfile
 import tiny
+import transformers
 
 import benchmarks.__main__
-from asr_helpers import AsrError, audio, evaluation, inference, loading, samplers
+from asr_helpers import AsrError, audio, collation, evaluation, inference, loading, models, samplers
+from asr_helpers.audit import audit as audit_rows
 from asr_helpers.evaluation import ErrorCounts
 from asr_helpers.sources import source
-from benchmarks import common, digits, guide, librispeech, people, seeds, tasks, trainings, voice
+from benchmarks import audit, common, digits, guide, librispeech, people, seeds, tasks, trainings, voice
 
 ROOT = Path(__file__).resolve().parents[1]
 SETTING = tasks.Setting("demo", clips=8)
@@ -32,10 +36,16 @@ def bench(*arguments: object) -> subprocess.CompletedProcess:
 def test_preparing(tmp_path):
     done = bench("--times", 1, "--only", "first_batch", "--output", tmp_path / "bench.json")
     assert done.returncode == 0, done.stderr[-2_000:]
-    first_batch, disk = json.loads((tmp_path / "bench.json").read_text())
-    assert (first_batch["name"], first_batch["unit"]) == ("first_batch", "s")
+    first_batch, first_epoch, later_epoch, disk = json.loads((tmp_path / "bench.json").read_text())
+    assert [(one["name"], one["unit"]) for one in (first_batch, first_epoch, later_epoch)] == [
+        ("first_batch", "s"), ("first_epoch", "s"), ("later_epoch", "s"),
+    ]  # fmt: skip
     assert first_batch["guide"] > 5 * first_batch["ours"] > 0
     assert first_batch["ratio"] == pytest.approx(first_batch["guide"] / first_batch["ours"])
+    assert first_epoch["guide"] > first_batch["guide"]
+    assert first_epoch["ours"] > 5 * first_batch["ours"], "42 batches and not one"
+    assert first_epoch["ratio"] < first_batch["ratio"] / 2, "the first batch alone flatters"
+    assert later_epoch["guide"] < first_epoch["guide"], "what is prepared is not prepared again"
     seconds = sum(loading.durations(loading.load_rows(source("demo"))))
     assert disk["guide"] > seconds * 16_000 * 4, "float32, and each row's bookkeeping"
     assert disk["ours"] == 0
@@ -56,8 +66,99 @@ def test_both_ways_count_the_same_errors(monkeypatch):
     assert 0.08 < ours < 0.12, "a tenth of the words was made wrong"
 
 
+@pytest.fixture
+def still(tmp_path, monkeypatch):
+    """A model of a few thousand parameters in place of the demo's."""
+    checkpoint = str(tiny.write_checkpoint(tmp_path / "still"))
+    monkeypatch.setattr(tasks, "_model", lambda setting: models.build_model(checkpoint, tiny.processor()))
+
+
+def facts(rung: str, rows, folder: Path) -> dict[str, object]:
+    """What of a rung's trainer its change could be seen in."""
+    trainer = tasks.ladder_trainer(rung, SETTING, rows, str(folder), num_train_epochs=1)
+    shapes = [batch["input_values"].shape for batch in trainer.get_train_dataloader()]
+    return {
+        "checkpointing": trainer.args.gradient_checkpointing,
+        "convolutions": any(one.requires_grad for one in trainer.model.wav2vec2.feature_extractor.parameters()),
+        "recurring": all(samples % collation.PAD_TO_MULTIPLE_OF == 0 for _, samples in shapes),
+        "prepared": "input_values" in getattr(trainer.train_dataset, "column_names", ()),
+        "clips": sorted(clips for clips, _ in shapes),
+        "bf16": trainer.args.bf16,
+        "accumulated": trainer.args.gradient_accumulation_steps,
+    }
+
+
+def test_each_rung_of_the_ladder_changes_one_thing(still, tmp_path, monkeypatch):
+    monkeypatch.setattr(models, "has_bf16", lambda: True)
+    assert tasks.rungs() == list(tasks.LADDER)
+    rows = loading.load_rows(source("demo"))
+    rows = rows.select([row for row, seconds in enumerate(loading.durations(rows)) if seconds < 4][:24])
+    found = {rung: facts(rung, rows, tmp_path) for rung in tasks.LADDER}
+    assert found["guide_step"] == {
+        "checkpointing": True, "convolutions": True, "recurring": False, "prepared": True, "clips": [8, 8, 8],
+        "bf16": False, "accumulated": 2,
+    }  # fmt: skip
+    changes = {
+        rung: {name: now[name] for name in now if now[name] != before[name]}
+        for (_, before), (rung, now) in pairwise(found.items())
+    }
+    by_duration, by_minute = changes["duration"].pop("clips"), changes["minute"].pop("clips")
+    assert changes == {
+        "no_checkpointing": {"checkpointing": False}, "frozen": {"convolutions": False},
+        "recurring": {"recurring": True}, "decoded": {"prepared": False},
+        "duration": {"recurring": False}, "minute": {}, "bfloat16": {"bf16": True},
+    }  # fmt: skip
+    assert sum(by_duration) == sum(by_minute) == 24
+    assert by_duration[-1] > by_duration[0], "long clips in few, short ones in many"
+    assert len(by_minute) == 2
+
+
+@pytest.mark.parametrize("rung", ["guide_step", "minute"])
+def test_the_ladder_counts_speech_in_a_second_of_training(still, monkeypatch, rung):
+    trained = []
+    train = transformers.Trainer.train
+
+    def timed(self, *args, **kwargs):
+        done = train(self, *args, **kwargs)
+        trained.append((self.state.global_step, done.metrics["train_runtime"]))
+        return done
+
+    monkeypatch.setattr(transformers.Trainer, "train", timed)
+    rows = loading.load_rows(source("demo")).shuffle(seed=0).select(range(SETTING.clips))
+    found = tasks.ladder(rung, SETTING)
+    assert [steps for steps, _ in trained] == [2, 1], "two to warm up, then an epoch of a batch or two"
+    assert found == {"throughput": pytest.approx(sum(loading.durations(rows)) / trained[1][1])}
+
+
+def test_the_ladder_says_each_rungs_factor_and_the_total(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(models, "has_bf16", lambda: False)
+    speeds = dict(zip(tasks.LADDER, (20, 30, 45, 45, 36, 72, 90), strict=False))
+    times = iter([0.5, 2.0, 1.0])  # the median is the third
+
+    def measure(task, rung, setting):
+        if rung == "guide_step":
+            measure.time = next(times)
+        return {"throughput": speeds[rung] * measure.time}
+
+    monkeypatch.setattr(benchmarks.__main__, "measure", measure)
+    monkeypatch.setattr(sys, "argv", ["bench", "--only", "ladder", "--output", str(tmp_path / "bench.json")])
+    benchmarks.__main__.compare()
+    _, first, *rungs, last = capsys.readouterr().out.splitlines()
+    assert first == "speech trained on in a second, the guide's step: 20 s/s"
+    assert rungs[1].startswith("  + convolutions frozen: 45 s/s, ")
+    assert [line.split(" s/s, ")[1] for line in rungs] == [
+        f"{factor} times the line before, {total} times the guide's"
+        for factor, total in (("1.50", "1.50"), ("1.50", "2.25"), ("1.00", "2.25"), ("0.80", "1.80"), ("2.00", "3.60"),
+                              ("1.25", "4.50"))
+    ]  # fmt: skip
+    assert last == "  bfloat16 is left out: this processor does not multiply in it"
+    rows = json.loads((tmp_path / "bench.json").read_text())
+    assert rows[4] == {"name": "duration", "guide": 20, "ours": 72, "ratio": 3.6, "unit": "s/s", "factor": 2.0}
+    assert (tmp_path / "bench.png").read_bytes().startswith(b"\x89PNG")
+
+
 @pytest.mark.parametrize(("module", "examples"), [
-    (benchmarks.__main__, 2), (people, 3), (seeds, 2), (voice, 1),
+    (benchmarks.__main__, 3), (people, 3), (seeds, 2), (voice, 1),
 ])  # fmt: skip
 def test_its_examples(module, examples):
     assert doctest.testmod(module) == (0, examples)
@@ -67,6 +168,58 @@ def test_an_unknown_one_is_refused():
     done = bench("--only", "loudness")
     assert done.returncode == 2
     assert "invalid choice: 'loudness'" in done.stderr
+
+
+# The audit at scale
+
+
+def test_made_rows_are_clean_and_as_different_as_they_say():
+    rows = audit.MadeRows(24, 12, audit.stretch)
+    assert rows[5]["audio"]["bytes"] == rows[17]["audio"]["bytes"]
+    assert rows[5]["transcription"] == rows[17]["transcription"]
+    found = audit_rows(rows)
+    assert [(one.row, one.reason) for one in found.findings] == [(row, "duplicate-audio") for row in range(12, 24)]
+    assert (len(set(found.digests)), len({row["audio"]["path"] for row in rows})) == (12, 24)
+    assert 2 <= min(found.seconds) < max(found.seconds) <= 12
+    assert audit_rows(audit.MadeRows(12, 12, audit.flac)).findings == []
+
+
+def test_identical_clips_cost_what_different_ones_do():
+    """Had each been compared with each, the identical ones would take twice as long."""
+    make = partial(audit.stretch, seconds=0.3)
+    audit.measure(8, 8, make)
+    same, different = (audit.measure(600, sounds, make)["cpu_seconds"] for sounds in (1, 600))
+    assert same < 1.5 * different
+
+
+def test_the_audit_command_says_rate_memory_and_identical_clips(monkeypatch, capsys):
+    asked = []
+
+    def apart(count, sounds, make=audit.stretch, processes=1):
+        asked.append((count, sounds, processes))
+        found = {"seconds": count / 500, "cpu_seconds": count / 1_000, "sound": 7.2 * count}
+        return found | {"memory": 100e6 + 200 * count}
+
+    monkeypatch.setattr(audit, "apart", apart)
+    monkeypatch.setattr(sys, "argv", ["audit", "--rows", "50000"])
+    audit.main()
+    assert asked == [
+        (256, 128, 1), (4_096, 128, 2), (1_000, 1_000, 1), (50_000, 50_000, 1), (4_000, 1, 1), (4_000, 4_000, 1),
+    ]  # fmt: skip
+    one, two, scale, same = capsys.readouterr().out.splitlines()
+    assert one == "audit, 1 process: 3,600 × real time, 7,200 × per core, over 0.5 h of FLAC at 16 kHz"
+    assert two == "audit, 2 processes: 3,600 × real time, 7,200 × per core, over 8.2 h of FLAC at 16 kHz"
+    assert scale == (
+        "50,000 rows, 100 h of WAV, 1 process: 500 rows a second, 7,200 × real time per core; "
+        "peak memory 110 MB, of 1,000 rows 100 MB: 1.10 times"
+    )
+    assert same == "4,000 clips of one length: 8.0 s where they are all the same, 8.0 s where none is"
+
+
+def test_each_measurement_of_the_audit_has_a_process_of_its_own():
+    found = audit.apart(4, 4)
+    assert 8 <= found["sound"] <= 48
+    assert 20e6 < found["memory"] < common.peak_memory(), "this process holds torch, that one does not"
 
 
 # Reading LibriSpeech's form

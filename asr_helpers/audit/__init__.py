@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
+from itertools import chain, zip_longest
 from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,7 @@ from ..loading import LEADS_OUT, voice_of
 from ..preprocessing import vocabulary
 from .clip import examine_clip
 from .reasons import MENDED, NORMALISED_AWAY, REASONS, Action, Model, Row, Severity
+from .rows import Rows, first_equal
 from .shares import fingerprint, read_share, share_file, write_share
 from .text import examine_text, repair_text
 
@@ -102,66 +104,61 @@ class Audit:
 # A row among the others
 
 
-def _set(row: Row, reason: str, message: str) -> None:
-    row.problems.setdefault(reason, message)
-
-
-def _compare(rows: list[Row]) -> None:
+def _compare(rows: Rows) -> None:
     """Finds what only the whole split shows."""
-    rates = Counter(row.sampling_rate for row in rows if row.sampling_rate)
-    usual = max(rates, key=rates.__getitem__, default=0)
-    clips: dict[str, list[int]] = defaultdict(list)
-    texts: dict[str, int] = {}
-    for number, row in enumerate(rows):
-        if row.lost:
-            continue
-        if row.sampling_rate not in (0, usual):
-            _set(
-                row, "mixed-sampling-rates",
-                f"It has {row.sampling_rate} Hz, most of the {len(rows)} clips have {usual}: check that the header "
-                "is true.",
-            )  # fmt: skip
-        if row.digest:
-            clips[row.digest].append(number)
-        first = texts.setdefault(row.words, number)
-        if first != number and rows[first].digest != row.digest:
-            _set(row, "duplicate-text", f"Row {first} has the same transcript.")
-    for same in clips.values():
-        for number in same[1:]:
-            _set(rows[number], "duplicate-audio", f"Row {same[0]} is the same sound.")
-        said = [rows[number].words for number in same]
-        other = next((number for number, words in zip(same, said, strict=True) if words != said[0]), None)
-        if other is None:
-            continue
-        for number, words in zip(same, said, strict=True):
-            _set(
-                rows[number], "conflicting-transcripts",
-                f"Row {other if words == said[0] else same[0]} is the same sound with another transcript: one of the "
-                "two is wrong.",
-            )  # fmt: skip
+    facts, digests, words = rows.facts, rows.facts["digest"], rows.facts["words"]
+    rates = facts["sampling_rate"]
+    counts = Counter(rates[rates > 0].tolist())
+    usual = max(counts, key=counts.__getitem__, default=0)
+    stay = np.flatnonzero(~rows.lost)
+    for number in stay[(rates[stay] > 0) & (rates[stay] != usual)]:
+        rows.add_problem(
+            number, "mixed-sampling-rates",
+            f"It has {rates[number]} Hz, most of the {len(rows)} clips have {usual}: check that the header is true.",
+        )  # fmt: skip
+    first = stay[first_equal(words[stay])]
+    again = (first != stay) & (digests[first] != digests[stay])
+    for number, other in zip(stay[again], first[again], strict=True):
+        rows.add_problem(number, "duplicate-text", f"Row {other} has the same transcript.")
+    heard = stay[digests[stay] != b""]
+    first = heard[first_equal(digests[heard])]
+    again = first != heard
+    for number, other in zip(heard[again], first[again], strict=True):
+        rows.add_problem(number, "duplicate-audio", f"Row {other} is the same sound.")
+    # Of each clip, the first row that says something else than its first one.
+    differs = words[heard] != words[first]
+    others = dict(zip(first[differs][::-1].tolist(), heard[differs][::-1].tolist(), strict=True))
+    for place in np.flatnonzero(np.isin(first, list(others))):
+        other = first[place] if differs[place] else others[int(first[place])]
+        rows.add_problem(
+            heard[place], "conflicting-transcripts",
+            f"Row {other} is the same sound with another transcript: one of the two is wrong.",
+        )  # fmt: skip
     _compare_speech_rates(rows)
-    unspaced = [row for row in rows if row.unspaced]
+    unspaced = np.flatnonzero(facts["unspaced"])
     if len(unspaced) > len(rows) / 2:
-        _set(
+        rows.add_problem(
             unspaced[0], "no-word-spaces",
             f"{len(unspaced)} of {len(rows)} transcripts are in a script without spaces between words: WER counts "
             "each as one word, so judge by CER.",
         )  # fmt: skip
 
 
-def _compare_speech_rates(rows: list[Row]) -> None:
-    timed = [row for row in rows if row.seconds and row.text and not row.lost]
+def _compare_speech_rates(rows: Rows) -> None:
+    seconds, letters = rows.facts["seconds"], rows.facts["letters"]
+    timed = np.flatnonzero((seconds > 0) & (letters > 0) & ~rows.lost)
     if len(timed) < FEWEST_CLIPS:
         return
-    rates = np.array([len(row.text) / row.seconds for row in timed])
+    rates = letters[timed] / seconds[timed]
     logarithms = np.log(rates)
     away = np.abs(logarithms - np.median(logarithms))
     limit = max(np.log(FASTER), SPREADS * 1.4826 * np.median(away))  # 1.4826: a normal distribution's spread
+    usual = np.median(rates)
     for place in np.flatnonzero(away > limit):
-        _set(
+        rows.add_problem(
             timed[place], "speech-rate",
-            f"{rates[place]:.1f} characters a second, where {np.median(rates):.1f} is usual here: its transcript may "
-            "be another clip's.",
+            f"{rates[place]:.1f} characters a second, where {usual:.1f} is usual here: its transcript may be another "
+            "clip's.",
         )  # fmt: skip
 
 
@@ -250,9 +247,10 @@ def audit_splits(
         if not files[rank].is_file():
             write_share(files[rank], _examine_share(splits, places[rank::world_size], model, processes))
         shares = [read_share(file) for file in files]
-    examined: dict[str, list[Row]] = {name: [] for name in splits}
-    for number, (name, _) in enumerate(places):
-        examined[name] += shares[number % world_size][number // world_size]
+    examined = {name: Rows(len(part)) for name, part in splits.items()}
+    chunks = filter(None, chain.from_iterable(zip_longest(*shares)))  # dealt to the ranks in turn
+    for (name, _), chunk in zip(places, chunks, strict=True):
+        examined[name].extend(chunk)
     for part in examined.values():
         _compare(part)
     _compare_splits(examined, _speakers(splits))
@@ -261,33 +259,32 @@ def audit_splits(
 
 def _examine_share(
     splits: Mapping[str, Any], places: list[tuple[str, int]], model: Model, processes: int
-) -> list[list[Row]]:
+) -> Iterator[list[Row]]:
     """Looks at the chunks that begin at these rows of these splits."""
     total = sum(min(CHUNK, len(splits[name]) - start) for name, start in places)
     chunks = ((name, _chunk(splits[name], start)) for name, start in places)
     progress = _Progress(total)
-    share = []
     for _, done in _work(chunks, model, processes if total >= FEWEST_ROWS else 1):
-        share.append(done)
+        yield done
         progress.add(done)
     progress.end()
-    return share
 
 
-def _audit(rows: list[Row], normalises: bool) -> Audit:
+def _audit(rows: Rows, normalises: bool) -> Audit:
     findings = []
-    for number, row in enumerate(rows):
-        for reason, message in row.problems.items():
+    for number, problems in sorted(rows.problems.items()):
+        file = rows.file(number)
+        for reason, message in problems.items():
             action = REASONS[reason]
             severity: Severity = "error" if action == "set aside" else "warning"
             if reason in NORMALISED_AWAY and not normalises:
                 action = "keep"
-            findings.append(Finding(number, row.file, reason, severity, action, message))
+            findings.append(Finding(number, file, reason, severity, action, message))
     return Audit(
         findings,
-        seconds=[row.seconds for row in rows],
-        characters=Counter(one for row in rows for one in row.outside),
-        digests=[row.digest for row in rows],
+        seconds=rows.facts["seconds"].tolist(),
+        characters=rows.characters,
+        digests=[digest.decode() for digest in rows.facts["digest"].tolist()],
     )
 
 
@@ -388,30 +385,46 @@ def _only(rows: Any, column: str) -> Any:
     return rows.select_columns([column]) if hasattr(rows, "select_columns") else rows
 
 
-def _compare_splits(splits: dict[str, list[Row]], speakers: dict[str, list[str]]) -> None:
-    order = [name for name in ("test", "validation", "train") if name in splits]
-    seen: dict[str, tuple[str, int]] = {}
-    for name in [*order, *(name for name in splits if name not in order)]:
-        for number, row in enumerate(splits[name]):
-            where = seen.get(row.digest, (name, number))
-            if row.digest and not row.lost:  # what is set aside measures nothing
-                seen.setdefault(row.digest, where)
-            if where[0] != name:
-                _set(
-                    row, "clip-in-two-splits",
-                    f"It is row {where[1]} of {where[0]} too, where it is to measure: it must not teach.",
-                )  # fmt: skip
-    first = {speaker: number for number, speaker in reversed(list(enumerate(speakers.get("test", []))))}
+def _compare_splits(splits: dict[str, Rows], speakers: dict[str, list[str]]) -> None:
+    """Finds what only several splits together show."""
+    if len(splits) < 2:
+        return
+    _compare_clips(splits)
+    first: dict[str, int] = {}
+    for number, speaker in enumerate(speakers.get("test", [])):
+        first.setdefault(speaker, number)
     for name in splits:
         if name == "test" or "test" not in splits:
             continue
         known = set(speakers[name]) - {""}
         counts = Counter(one for one in speakers["test"] if one in known)
         for speaker, count in counts.items():
-            _set(
-                splits["test"][first[speaker]], "speaker-in-two-splits",
+            splits["test"].add_problem(
+                first[speaker], "speaker-in-two-splits",
                 f"The speaker {speaker!r} of {count} test rows also speaks in {name}: the measure will flatter.",
             )  # fmt: skip
+
+
+def _compare_clips(splits: dict[str, Rows]) -> None:
+    order: list[str] = [name for name in ("test", "validation", "train") if name in splits]
+    order += [name for name in splits if name not in order]
+    # Of the rows of all splits, one split after the other: the split's place in `order`, the row's number, its digest.
+    parts = np.repeat(np.arange(len(order)), [len(splits[name]) for name in order])
+    numbers = np.concatenate([np.arange(len(splits[name])) for name in order])
+    digests = np.concatenate([splits[name].facts["digest"] for name in order])
+    lost = np.concatenate([splits[name].lost for name in order])
+    measuring = np.flatnonzero((digests != b"") & ~lost)  # what is set aside measures nothing
+    known, first = np.unique(digests[measuring], return_index=True)
+    if not len(known):
+        return
+    found = np.minimum(np.searchsorted(known, digests), len(known) - 1)
+    where = measuring[first[found]]  # the first row with that sound; any row where the sound is not known
+    for place in np.flatnonzero((known[found] == digests) & (parts[where] < parts)):
+        splits[order[parts[place]]].add_problem(
+            numbers[place], "clip-in-two-splits",
+            f"It is row {numbers[where[place]]} of {order[parts[where[place]]]} too, where it is to measure: it must "
+            "not teach.",
+        )  # fmt: skip
 
 
 def apply(rows: "Dataset | list[dict]", audit: Audit) -> tuple["Dataset | list[dict]", list[dict[str, Any]]]:

@@ -86,8 +86,3 @@ class Row:
     def words(self) -> str:
         """The text without what two writers may write differently."""
         return "".join(filter(str.isalnum, self.text.casefold()))
-
-    @property
-    def lost(self) -> bool:
-        """Whether the row is to be set aside."""
-        return any(REASONS[reason] == "set aside" for reason in self.problems)

@@ -1,14 +1,15 @@
 """The audit shared out: each rank keeps what it found of its rows in a file, and reads the other ranks' files.
 
-Conventions: a share is a list of chunks, a chunk a list of `Row`. A file's name says which rows were looked at and for
-which model, so that the same audit, as of a training that is resumed, decodes nothing again.
+Conventions: a share is chunks in their order, a chunk a list of `Row`. A file has a line of JSON for each chunk; its
+name says which rows were looked at and for which model, so that the same audit, as of a training that is resumed,
+decodes nothing again.
 """
 
 import hashlib
 import json
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -44,26 +45,26 @@ def fingerprint(rows: Iterable[tuple[Any, Any, str, bool]], model: Model) -> str
 
 def share_file(folder: Path, name: str, rank: int, world_size: int) -> Path:
     """Where a rank keeps its share of the audit that has this fingerprint."""
-    return folder / f"{name}-{rank}-of-{world_size}.json"
+    return folder / f"{name}-{rank}-of-{world_size}.jsonl"
 
 
-def write_share(file: Path, share: list[list[Row]]) -> None:
+def write_share(file: Path, share: Iterable[list[Row]]) -> None:
     """Writes a rank's share, whole or not at all, in place of the one it wrote of other rows."""
     rank = file.name.partition("-")[2]
     file.parent.mkdir(parents=True, exist_ok=True)
+    partial = file.with_name(f"{rank}.partial")  # the same for all rows: what is stopped leaves one file at most
+    with open(partial, "w") as lines:
+        for chunk in share:
+            print(json.dumps([asdict(row) | {"outside": sorted(row.outside)} for row in chunk]), file=lines)
     for old in file.parent.glob(f"*-{rank}"):
         old.unlink()
-    partial = file.with_suffix(".partial")
-    content = [[asdict(row) | {"outside": sorted(row.outside)} for row in chunk] for chunk in share]
-    partial.write_text(json.dumps(content))
     os.replace(partial, file)
 
 
-def read_share(file: Path) -> list[list[Row]]:
-    """Reads a rank's share; waits for it where it is not there yet."""
+def read_share(file: Path) -> Iterator[list[Row]]:
+    """Reads a rank's share, a chunk at a time; waits for it where it is not there yet."""
     while not file.is_file():
         time.sleep(WAIT)
-    return [
-        [Row(**row | {"outside": frozenset(row["outside"])}) for row in chunk]
-        for chunk in json.loads(file.read_text())
-    ]  # fmt: skip
+    with open(file) as lines:
+        for line in lines:
+            yield [Row(**row | {"outside": frozenset(row["outside"])}) for row in json.loads(line)]
