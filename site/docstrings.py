@@ -1,0 +1,52 @@
+"""A Sphinx extension: docstrings as pages show them.
+
+A docstring is read in a terminal too, so it has its formulas as plain text. Here is how each is set on a page.
+"""
+
+import re
+
+from sphinx.application import Sphinx
+
+FORMULAS = {
+    "(S + D + I) / (H + S + D)": r"\frac{S + D + I}{H + S + D}",
+    "S + D + I": "S + D + I",
+    "num_samples * new_rate / sampling_rate": (
+        r"\text{num\_samples} \cdot \frac{\text{new\_rate}}{\text{sampling\_rate}}"
+    ),
+    "T / speed": r"\frac{T}{\text{speed}}",
+    "sampling_rate / 2": r"\frac{\text{sampling\_rate}}{2}",
+}
+_FORMULA = re.compile("|".join(re.escape(text) for text in FORMULAS))  # the longer of two stands first
+_STAGE = re.compile(r"^\d\d\s+")
+
+
+def _process(app: Sphinx, what: str, name: str, thing: object, options: object, lines: list[str]) -> None:
+    """Changes a docstring's lines: formulas are set, and a module's first line loses its stage's number."""
+    for number, line in enumerate(lines):
+        if not line.lstrip().startswith((">>>", "...")):
+            lines[number] = _FORMULA.sub(lambda match: f":math:`{FORMULAS[match[0]]}`", line)
+    if what == "module" and lines:
+        lines[0] = _STAGE.sub("", lines[0])
+    if what == "property":
+        _rejoin(lines)
+
+
+def _rejoin(lines: list[str]) -> None:
+    """Undoes in a property's lines what napoleon does: it takes "a: b" for a type and a text. Ours have annotations."""
+    for number, line in enumerate(lines):
+        if line.startswith(":type: "):
+            lines[0] = f"{line.removeprefix(':type: ')}: {lines[0]}"
+            del lines[number]
+            return
+
+
+def _skip(app: Sphinx, what: str, name: str, thing: object, skip: bool, options: object) -> bool | None:
+    """Leaves out what another library puts into our classes."""
+    home = getattr(thing, "__module__", None) or "asr_helpers"
+    return None if home.split(".")[0] == "asr_helpers" else True
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    app.connect("autodoc-process-docstring", _process)
+    app.connect("autodoc-skip-member", _skip)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
