@@ -22,6 +22,7 @@ html_title = "Speech-recognition notebooks"
 html_static_path = ["static"]
 html_css_files = ["site.css"]
 html_favicon = "static/icon.svg"
+html_domain_indices = False
 html_show_sourcelink = False
 html_copy_source = False
 html_show_sphinx = False
@@ -39,8 +40,8 @@ html_theme_options = {
     },
 }
 # Styles whose every colour has a contrast of 4.5 and more.
-pygments_style = "a11y-high-contrast-light"
-pygments_dark_style = "a11y-high-contrast-dark"
+pygments_style = "github-light"
+pygments_dark_style = "github-dark"
 
 # Notebooks: as they are committed, outputs included
 

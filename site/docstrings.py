@@ -6,6 +6,7 @@ A docstring is read in a terminal too, so it has its formulas as plain text. Her
 import re
 
 from sphinx.application import Sphinx
+from sphinx.domains.python import PyObject
 
 FORMULAS = {
     "(S + D + I) / (H + S + D)": r"\frac{S + D + I}{H + S + D}",
@@ -17,6 +18,7 @@ FORMULAS = {
     "sampling_rate / 2": r"\frac{\text{sampling\_rate}}{2}",
 }
 _FORMULA = re.compile("|".join(re.escape(text) for text in FORMULAS))  # the longer of two stands first
+_SHARED = re.compile(r":(ivar|param) (\w+(?:, \w+)+):(.*)")
 _STAGE = re.compile(r"^\d\d\s+")
 
 
@@ -29,6 +31,7 @@ def _process(app: Sphinx, what: str, name: str, thing: object, options: object, 
         lines[0] = _STAGE.sub("", lines[0])
     if what == "property":
         _rejoin(lines)
+    lines[:] = _one_each(lines)
 
 
 def _rejoin(lines: list[str]) -> None:
@@ -40,6 +43,26 @@ def _rejoin(lines: list[str]) -> None:
             return
 
 
+def _one_each(lines: list[str]) -> list[str]:
+    """The lines with one field for each name, where a docstring gives several names one text."""
+    out: list[str] = []
+    names: list[str] = []
+    body: list[str] = []
+    kind = ""
+    for line in [*lines, ""]:
+        if names and not line.startswith(" "):  # the shared text ends here
+            for name in names:
+                out += [f":{kind} {name}:{body[0]}", *body[1:]]
+            names = []
+        if match := _SHARED.match(line):
+            kind, names, body = match[1], match[2].split(", "), [match[3]]
+        elif names:
+            body.append(line)
+        else:
+            out.append(line)
+    return out
+
+
 def _skip(app: Sphinx, what: str, name: str, thing: object, skip: bool, options: object) -> bool | None:
     """Leaves out what another library puts into our classes."""
     home = getattr(thing, "__module__", None) or "asr_helpers"
@@ -47,6 +70,9 @@ def _skip(app: Sphinx, what: str, name: str, thing: object, skip: bool, options:
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
+    for field in PyObject.doc_field_types:
+        if field.name == "variable":
+            field.label = "Attributes"  # as the docstrings call them
     app.connect("autodoc-process-docstring", _process)
     app.connect("autodoc-skip-member", _skip)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

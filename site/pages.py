@@ -34,6 +34,7 @@ DOCUMENTS = {
     "project/security": ROOT / "SECURITY.md",
 }
 
+VIEW_REMARK = " (A page that does not run, such as a printed one or the one on GitHub, shows only its name.)"
 TITLES = {"project/readme": "About the project"}  # the first page has README's title
 
 # The reference's pages in their order: title, what they hold, modules. A module's submodules stand with it.
@@ -118,14 +119,14 @@ def dress(nb: NotebookNode, name: str, repo: str) -> None:
     prose = ""
     for cell in nb.cells:
         if cell.cell_type == "markdown":
-            prose = cell.source
+            prose = cell.source = cell.source.replace(VIEW_REMARK, "")  # the page says it where the view would be
             continue
         for output in cell.outputs:
             data = output.get("data", {})
             if "image/png" in data:
                 cell.metadata["mystnb"] = {"image": {"alt": picture_in_words(cell.source, prose)}}
             elif "<audio" in data.get("text/html", ""):
-                label = html.escape(f"Sound. {sentence(prose)}")
+                label = html.escape(f"Sound. {sentence(prose)}".strip())
                 data["text/html"] = data["text/html"].replace("<audio ", f'<audio aria-label="{label}" ', 1)
             elif match := _VIEW.fullmatch(data.get("text/plain", "")):
                 data["text/html"] = view_in_words(match[1])
@@ -173,12 +174,12 @@ def summary(module: Path, function: str) -> str:
 
 
 def sentence(prose: str) -> str:
-    """The first sentence of the last paragraph, as plain text."""
+    """The last paragraph's first sentence that states something, as plain text; "" where there is none."""
     last = [part for part in prose.strip().split("\n\n") if not part.startswith("#")][-1:]
     text = " ".join("".join(last).split())
     text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", text)
     text = re.sub(r"[*`]+", "", text)
-    return re.split(r"(?<=[.?!]) |(?<=:) ", text)[0].removesuffix(":")
+    return next((one for one in re.split(r"(?<=[.?!]) ", text) if one.endswith((".", "!"))), "")
 
 
 # Documents
