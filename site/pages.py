@@ -259,7 +259,11 @@ def write_reference(folder: Path) -> None:
                 text += ["   :exclude-members: " + ", ".join(_views())]
             text += [""]
         write(folder / f"{page}.rst", "\n".join(text))
-        listed += [f":doc:`{title} <{page}>`", f"   {holds} " + ", ".join(f"``{name}``" for name in names if "." not in name), ""]
+        listed += [
+            f":doc:`{title} <{page}>`",
+            f"   {holds} " + ", ".join(f"``{name}``" for name in names if "." not in name),
+            "",
+        ]
     write(folder / "command_line.rst", command_line())
     listed += [":doc:`Command line <command_line>`", "   The stages without a notebook: ``asr-helpers``.", ""]
     contents = [".. toctree::", "   :hidden:", ""]
