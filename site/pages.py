@@ -13,6 +13,7 @@ import os
 import re
 import shutil
 import sys
+import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -25,6 +26,8 @@ sys.path.insert(0, str(ROOT))
 from tools.notebooks import badge, colab, install_address, repository, series, stamp_notebook, tag  # noqa: E402
 
 PACKAGE = ROOT / "asr_helpers"
+
+PICTURES = tomllib.loads((ROOT / "site" / "pictures.toml").read_text(encoding="utf-8"))
 
 # The documents that are pages, by page.
 DOCUMENTS = {
@@ -124,7 +127,8 @@ def dress(nb: NotebookNode, name: str, repo: str) -> None:
         for output in cell.outputs:
             data = output.get("data", {})
             if "image/png" in data:
-                cell.metadata["mystnb"] = {"image": {"alt": picture_in_words(cell.source, prose)}}
+                words = PICTURES.get(Path(name).stem, {}).get(cell.get("id")) or picture_in_words(cell.source, prose)
+                cell.metadata["mystnb"] = {"image": {"alt": words}}
             elif "<audio" in data.get("text/html", ""):
                 label = html.escape(f"Sound. {sentence(prose)}".strip())
                 data["text/html"] = data["text/html"].replace("<audio ", f'<audio aria-label="{label}" ', 1)
