@@ -5,8 +5,11 @@ A docstring is read in a terminal too, so it has its formulas as plain text. Her
 
 import re
 
+from docutils.nodes import Element
+from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
 from sphinx.domains.python import PyObject
+from sphinx.environment import BuildEnvironment
 
 FORMULAS = {
     "(S + D + I) / (H + S + D)": r"\frac{S + D + I}{H + S + D}",
@@ -69,10 +72,20 @@ def _skip(app: Sphinx, what: str, name: str, thing: object, skip: bool, options:
     return None if home.split(".")[0] == "asr_helpers" else True
 
 
+def _within_package(app: Sphinx, env: BuildEnvironment, node: pending_xref, shown: Element) -> Element | None:
+    """Finds `loading.load_rows`: docstrings name a thing of another module without the package's name."""
+    target = f"asr_helpers.{node.get('reftarget')}"
+    python = env.get_domain("py")
+    if node.get("refdomain") != "py" or target not in python.objects:
+        return None
+    return python.resolve_xref(env, node["refdoc"], app.builder, "obj", target, node, shown)
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     for field in PyObject.doc_field_types:
         if field.name == "variable":
             field.label = "Attributes"  # as the docstrings call them
     app.connect("autodoc-process-docstring", _process)
     app.connect("autodoc-skip-member", _skip)
+    app.connect("missing-reference", _within_package)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
