@@ -76,7 +76,7 @@ def _within_package(app: Sphinx, env: BuildEnvironment, node: pending_xref, show
     """Finds `loading.load_rows`: docstrings name a thing of another module without the package's name."""
     target = f"asr_helpers.{node.get('reftarget')}"
     python = env.get_domain("py")
-    if node.get("refdomain") != "py" or target not in python.objects:
+    if node.get("refdomain") != "py" or target.count(".") < 2 or target not in python.objects:
         return None
     return python.resolve_xref(env, node["refdoc"], app.builder, "obj", target, node, shown)
 
