@@ -9,7 +9,7 @@
 #   make soak-training  30 kills, each resumed, batches for 10 million clips, the demo corpus half full of bad rows
 #   make bench        the guide's way and ours side by side: some minutes to an hour; BENCH_ARGS="--only padding" chooses
 #   make setup        only the first two steps
-#   make lint         ruff and the notebooks' house rules
+#   make lint         ruff, mypy, the layers (import-linter) and the notebooks' house rules
 #   make notebooks    run the notebooks again and write their outputs; NAMES="05 06" chooses
 
 PYTHON ?= python3
@@ -24,6 +24,8 @@ BENCH_ARGS ?=
 TOO_OLD = Python 3.11 or newer is needed, and $(PYTHON) is older. Name another: make PYTHON=python3.11
 CHECK_PYTHON = @$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(TOO_OLD)"; exit 1; }
 
+CHECK_CODE = .venv/bin/ruff check && .venv/bin/mypy && .venv/bin/lint-imports
+
 setup: .venv/.installed
 demo: setup
 	.venv/bin/python -m asr_helpers demo
@@ -32,11 +34,11 @@ lab: setup
 	.venv/bin/jupyter lab --notebook-dir=notebooks
 
 lint: setup
-	.venv/bin/ruff check
+	$(CHECK_CODE)
 	.venv/bin/python tools/notebooks.py check
 
 test: setup
-	.venv/bin/ruff check
+	$(CHECK_CODE)
 	.venv/bin/python -m pytest $(PYTEST_ARGS)
 
 test-colab: .venv-colab/.installed
@@ -65,7 +67,7 @@ notebooks: setup
 .venv/.installed: pyproject.toml constraints.txt
 	$(CHECK_PYTHON)
 	test -x .venv/bin/pip || $(PYTHON) -m venv .venv
-	.venv/bin/python -m pip install --quiet --constraint constraints.txt --editable ".[notebooks,test]"
+	.venv/bin/python -m pip install --quiet --constraint constraints.txt --editable ".[notebooks,test,lint]"
 	@touch $@
 
 .venv/.browser-installed: .venv/.installed

@@ -10,6 +10,7 @@ import io
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile
@@ -97,7 +98,7 @@ def open_sound(audio: Audio) -> soundfile.SoundFile:
     Raises:
         AsrError: there is no such file, or it is no sound file.
     """
-    content = audio
+    content: Any = audio
     if isinstance(audio, dict):
         content = audio["bytes"] if audio.get("bytes") is not None else audio.get("path")
     if content is None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from transformers import TrainerCallback
 
-from .checkpoints import Terminated, WholeCheckpoints, flaw
+from .checkpoints import Terminated, WholeCheckpoints, why_incomplete
 from .evaluation import collapse_warning
 
 
@@ -61,7 +61,7 @@ class StopAtSigterm(TrainerCallback):
             return
         best = Path(args.output_dir) / f"checkpoint-{state.best_global_step}"
         state.best_model_checkpoint = str(best)
-        if reason := flaw(best, args.world_size):
+        if reason := why_incomplete(best, args.world_size):
             if state.is_world_process_zero:
                 print(f"{best.name}, the best so far, is lost ({reason}): the best from here on takes its place")
             state.best_model_checkpoint = state.best_global_step = state.best_metric = None

@@ -12,11 +12,13 @@ import os
 import shutil
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from . import AsrError
+from .compat import TrainerHooks
 
 MANIFEST = "manifest.json"
 PARTIAL = ".partial"
@@ -71,7 +73,7 @@ def remove(checkpoint: Path) -> None:
         shutil.rmtree(aside, ignore_errors=True)
 
 
-def flaw(checkpoint: Path, world_size: int = 1, *, hashes: bool = True) -> str:
+def why_incomplete(checkpoint: Path, world_size: int = 1, *, hashes: bool = True) -> str:
     """Why a training cannot go on exactly from a checkpoint; "" if it can.
 
     Args:
@@ -122,9 +124,9 @@ def newest_whole(output_dir: str | Path, world_size: int = 1) -> tuple[Path | No
     Returns:
         Its folder, None where there is none, and the name of each newer one with the reason why not.
     """
-    passed_over = {}
+    passed_over: dict[str, str] = {}
     for checkpoint in all_checkpoints(output_dir):
-        reason = flaw(checkpoint, world_size)
+        reason = why_incomplete(checkpoint, world_size)
         if not reason:
             return checkpoint, passed_over
         passed_over[checkpoint.name] = reason
@@ -145,13 +147,13 @@ def rotate(output_dir: str | Path, limit: int | None, keep: set[str]) -> None:
     for checkpoint in all_checkpoints(output_dir):
         if checkpoint.name in keep:
             continue
-        if len(keep) < limit and not flaw(checkpoint, hashes=False):
+        if len(keep) < limit and not why_incomplete(checkpoint, hashes=False):
             keep.add(checkpoint.name)
         else:
             remove(checkpoint)
 
 
-class WholeCheckpoints:
+class WholeCheckpoints(TrainerHooks):
     """What a `transformers.Trainer` needs to save whole checkpoints: `class OfOurs(WholeCheckpoints, Trainer)`.
 
     A training from the start replaces an earlier one in the same folder, once its own first checkpoint is whole.
@@ -161,45 +163,46 @@ class WholeCheckpoints:
     _earlier: tuple[Path, ...] = ()
     terminating = False
 
-    def train(self, resume_from_checkpoint: str | None = None, **kwargs):
+    def train(self, resume_from_checkpoint: str | bool | None = None, *args: Any, **kwargs: Any):
         """Trains; SIGTERM sets `terminating`, for `callbacks.StopAtSigterm` to see.
 
         Raises:
             Terminated: after SIGTERM.
             AsrError: the disk is full.
         """
-        self._earlier = () if resume_from_checkpoint else tuple(all_checkpoints(self.args.output_dir))
+        self._earlier = () if resume_from_checkpoint else tuple(all_checkpoints(str(self.args.output_dir)))
         with _sigterm_calls(lambda: setattr(self, "terminating", True)):
-            return super().train(resume_from_checkpoint, **kwargs)
+            return super().train(resume_from_checkpoint, *args, **kwargs)
 
-    def _get_output_dir(self, trial):
-        folder = super()._get_output_dir(trial)
+    def checkpoints_go_to(self, folder: str) -> str:
+        """The folder itself, and while a checkpoint is written a hidden one in it."""
         return os.path.join(folder, PARTIAL) if self._aside else folder
 
-    def _save_checkpoint(self, model, trial):
-        output_dir, name = Path(self._get_output_dir(trial)), f"checkpoint-{self.state.global_step}"
+    def write_checkpoint(self, folder: Path, write: Callable[[], None]) -> None:
+        """Writes a checkpoint aside, and gives it its name when it is whole."""
+        name = f"checkpoint-{self.state.global_step}"
         if self.args.should_save:
-            shutil.rmtree(output_dir / PARTIAL, ignore_errors=True)
+            shutil.rmtree(folder / PARTIAL, ignore_errors=True)
         self.accelerator.wait_for_everyone()
-        with _full_disk_explained(output_dir, name):
+        with _full_disk_explained(folder, name):
             self._aside = True
             try:
-                super()._save_checkpoint(model, trial)
+                write()
             finally:
                 self._aside = False
             best = f"checkpoint-{self.state.best_global_step}"
-            there = best == name or (output_dir / best).is_dir()
-            self.state.best_model_checkpoint = str(output_dir / best) if there else None
+            there = best == name or (folder / best).is_dir()
+            self.state.best_model_checkpoint = str(folder / best) if there else None
             self.accelerator.wait_for_everyone()
             if self.args.should_save:
-                self.state.save_to_json(str(output_dir / PARTIAL / name / "trainer_state.json"))
-                seal(output_dir / PARTIAL / name, output_dir / name)
+                self.state.save_to_json(str(folder / PARTIAL / name / "trainer_state.json"))
+                seal(folder / PARTIAL / name, folder / name)
         if self.args.should_save:
             for checkpoint in self._earlier:
                 if checkpoint.name != name:
                     remove(checkpoint)
-            rotate(output_dir, self.args.save_total_limit, {name, best} if there else {name})
-            shutil.rmtree(output_dir / PARTIAL, ignore_errors=True)
+            rotate(folder, self.args.save_total_limit, {name, best} if there else {name})
+            shutil.rmtree(folder / PARTIAL, ignore_errors=True)
         self._earlier = ()
         self.accelerator.wait_for_everyone()
 
@@ -207,17 +210,17 @@ class WholeCheckpoints:
         """Saves model and processor; each file is replaced when the new one is whole."""
         if _internal_call:
             return super().save_model(output_dir, _internal_call)
-        output_dir = Path(output_dir or self.args.output_dir)
-        aside = output_dir / PARTIAL / "model"
-        with _full_disk_explained(output_dir, "the model"):
+        folder = Path(output_dir or str(self.args.output_dir))
+        aside = folder / PARTIAL / "model"
+        with _full_disk_explained(folder, "the model"):
             super().save_model(str(aside))
             if self.args.should_save:
                 for path in aside.iterdir():
                     with open(path, "rb") as file:
                         os.fsync(file.fileno())
-                    os.replace(path, output_dir / path.name)
-                _flush(output_dir)
-                shutil.rmtree(output_dir / PARTIAL, ignore_errors=True)
+                    os.replace(path, folder / path.name)
+                _flush(folder)
+                shutil.rmtree(folder / PARTIAL, ignore_errors=True)
 
 
 @contextmanager

@@ -214,7 +214,8 @@ def evaluate(recogniser: "Recogniser", rows: Iterable[dict[str, Any]]) -> tuple[
             transcripts.append({"reference": reference, "hypothesis": recogniser.transcribe(row["audio"]).text})
         except AsrError as error:
             raise AsrError(f"Row {number}: {error}") from error
-    return score(*([row[side] for row in transcripts] for side in ("reference", "hypothesis"))), transcripts
+    references, hypotheses = ([row[side] for row in transcripts] for side in ("reference", "hypothesis"))
+    return score(references, hypotheses), transcripts
 
 
 def align(reference: str, hypothesis: str) -> list[AlignedWord]:
@@ -303,7 +304,8 @@ def compute_metrics(prediction: "EvalPrediction", processor: "ProcessorMixin") -
     import jiwer
 
     blank = processor.tokenizer.pad_token_id
-    for name, ids in (("predictions", prediction.predictions), ("labels", prediction.label_ids)):
+    both: tuple[tuple[str, Any], ...] = (("predictions", prediction.predictions), ("labels", prediction.label_ids))
+    for name, ids in both:
         if np.ndim(ids) != 2:
             raise AsrError(
                 f"The {name} have the shape {np.shape(ids)}, and (clips, ids) is wanted: "

@@ -18,7 +18,7 @@ from .models import load_processor, model_loading, onednn_disabled
 from .preprocessing import vocabulary
 
 if TYPE_CHECKING:
-    from transformers import AutomaticSpeechRecognitionPipeline, PretrainedConfig, Wav2Vec2ForCTC, Wav2Vec2Processor
+    from transformers import AutomaticSpeechRecognitionPipeline, PretrainedConfig, ProcessorMixin, Wav2Vec2ForCTC
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Recogniser:
     """A model with a CTC head, and the processor that goes with it."""
 
     model: "Wav2Vec2ForCTC"
-    processor: "Wav2Vec2Processor"
+    processor: "ProcessorMixin"
 
     @property
     def sampling_rate(self) -> int:
@@ -96,7 +96,7 @@ class Recogniser:
             ) from error
         return logits.float().softmax(dim=-1).cpu().numpy()
 
-    def read(self, emission: np.ndarray) -> Transcript:
+    def decode(self, emission: np.ndarray) -> Transcript:
         """Greedy CTC decoding of an emission, (frames, vocabulary).
 
         Raises:
@@ -126,7 +126,7 @@ class Recogniser:
         """
         waveform = audio.load(clip, self.sampling_rate)
         try:
-            return self.read(self.emission(waveform))
+            return self.decode(self.emission(waveform))
         except AsrError as error:
             raise AsrError(f"{audio.name_of(clip)!r}: {error}") from error
 
@@ -163,7 +163,7 @@ def collapse(path: Sequence[int], blank: int) -> tuple[list[int], list[int]]:
     return merged, [frame for frame in merged if path[frame] != blank]
 
 
-def _check_belonging(checkpoint: str | Path, config: "PretrainedConfig", processor: "Wav2Vec2Processor") -> None:
+def _check_belonging(checkpoint: str | Path, config: "PretrainedConfig", processor: "ProcessorMixin") -> None:
     """Makes sure that the head writes the processor's tokens. Tokens for training alone, such as <s>, it may lack."""
     tokenizer = processor.tokenizer
     ids = tokenizer.convert_tokens_to_ids(sorted(vocabulary(processor) - {" "}))

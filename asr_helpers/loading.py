@@ -15,6 +15,7 @@ from pathlib import Path, PureWindowsPath
 from typing import TYPE_CHECKING, Any
 
 from . import AsrError, audio
+from .compat import split_of_word
 from .sources import Source
 
 if TYPE_CHECKING:
@@ -135,9 +136,7 @@ def folder_rows(
         outside_files: give rows whose file_name leads out of the folder, too: with None as `audio`. Each row then has
             the column LEADS_OUT.
     """
-    from datasets.data_files import SPLIT_KEYWORDS
-
-    names = {word: str(split) for split, words in SPLIT_KEYWORDS.items() for word in words}
+    names = split_of_word()
     for part in parts:
         table = part.table
         if not table.resolve().is_relative_to(Path(folder).resolve()):
@@ -182,9 +181,10 @@ def _read_table(part: TablePart) -> Iterator[tuple[int, dict[str, str], int]]:
         lines = csv.DictReader(iter(file.readline, ""), restval="")
         skipped = 0
         try:
-            _check_columns(str(table), lines.fieldnames or (), sound="file_name")
+            columns = lines.fieldnames or ()
+            _check_columns(str(table), columns, sound="file_name")
             for column in ("audio", LEADS_OUT):
-                if column in lines.fieldnames:
+                if column in columns:
                     raise AsrError(f"{str(table)!r} has a column {column!r}, a name that is taken: rename it.")
             if part.offset:
                 file.seek(part.offset)
@@ -239,13 +239,14 @@ def split_by_voice(rows: "Dataset", held_out: Iterable[str]) -> tuple["Dataset",
     """
     if "path" not in rows.column_names:
         raise AsrError(f"The rows have no 'path' that would name a voice, only {', '.join(rows.column_names)}.")
-    held_out = set(held_out)
-    heard = [voice_of(path) for path in rows["path"]]
-    unknown = held_out - set(heard)
+    apart = set(held_out)
+    heard = [voice_of(path) or "" for path in rows["path"]]
+    unknown = apart - set(heard)
     if unknown:
-        raise AsrError(f"No row is spoken by {sorted(unknown)[0]!r}: the voices are {', '.join(sorted(set(heard)))}.")
-    test = [index for index, voice in enumerate(heard) if voice in held_out]
-    train = [index for index, voice in enumerate(heard) if voice not in held_out]
+        voices = ", ".join(sorted({*heard} - {""}))
+        raise AsrError(f"No row is spoken by {sorted(unknown)[0]!r}: the voices are {voices}.")
+    test = [index for index, voice in enumerate(heard) if voice in apart]
+    train = [index for index, voice in enumerate(heard) if voice not in apart]
     return rows.select(train), rows.select(test)
 
 
@@ -348,7 +349,7 @@ def describe(rows: Iterable[Mapping[str, Any]]) -> list[RowFacts]:
         AsrError: a row lacks one of these two.
     """
     intents = getattr(getattr(rows, "features", {}).get("intent_class"), "names", None)
-    described = []
+    described: list[RowFacts] = []
     for row in rows:
         for column in ("audio", "transcription"):
             if column not in row:

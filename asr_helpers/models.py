@@ -8,9 +8,9 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from . import AsrError
+from . import AsrError, compat
 
 if TYPE_CHECKING:
     from transformers import ProcessorMixin, Wav2Vec2ForCTC
@@ -128,12 +128,13 @@ def onednn_disabled(bf16: bool = False) -> Iterator[None]:
     """
     from torch.backends import mkldnn
 
-    before = mkldnn.enabled
-    mkldnn.enabled = before and bf16  # its `flags` would warn of a setting for GPUs
+    settings: Any = mkldnn  # its `enabled` is a property of the module, which has a bool for its value
+    before = settings.enabled
+    settings.enabled = before and bf16  # its `flags` would warn of a setting for GPUs
     try:
         yield
     finally:
-        mkldnn.enabled = before
+        settings.enabled = before
 
 
 def writes_vocabulary(checkpoint: str, processor: "ProcessorMixin") -> bool:
@@ -220,8 +221,8 @@ def count_frames(seconds: Sequence[float], model: "Wav2Vec2ForCTC", processor: "
     """How many frames a model makes of clips of these lengths, s."""
     import torch
 
-    samples = torch.tensor(seconds, dtype=torch.float64).mul(processor.feature_extractor.sampling_rate).round().long()
-    return model._get_feat_extract_output_lengths(samples).tolist()
+    samples = torch.tensor(seconds, dtype=torch.float64) * processor.feature_extractor.sampling_rate
+    return compat.count_frames(model, samples.round().long()).tolist()
 
 
 def has_bf16() -> bool:
@@ -231,4 +232,4 @@ def has_bf16() -> bool:
     if torch.cuda.is_available():
         return torch.cuda.is_bf16_supported(including_emulation=False)
     # mkldnn says yes on every machine with AVX-512; without one of these two it emulates, at half float32's speed.
-    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    return compat.cpu_has_bf16()

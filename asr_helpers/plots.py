@@ -80,12 +80,12 @@ def spectrogram(waveform: np.ndarray, sampling_rate: int, window: float = 0.025,
 
 def _draw_waveform(axes: "Axes", waveform: np.ndarray, sampling_rate: int) -> None:
     waveform = as_waveform(waveform)
-    seconds, step = len(waveform) / sampling_rate, 1
+    seconds, step = len(waveform) / sampling_rate, 1.0
     if len(waveform) > 8 * COLUMNS:  # a line down and up each column looks the same and is drawn in a tenth of the time
-        step = len(waveform) // COLUMNS
-        columns = waveform[: len(waveform) // step * step].reshape(-1, step)
+        many = len(waveform) // COLUMNS
+        columns = waveform[: len(waveform) // many * many].reshape(-1, many)
         waveform = np.stack([columns.min(axis=1), columns.max(axis=1)], axis=1).ravel()
-        step /= 2
+        step = many / 2
     axes.plot(np.arange(len(waveform)) * step / sampling_rate, waveform, color=BLUE, linewidth=0.6)
     axes.set_xlim(0, seconds)
     axes.set_ylabel("amplitude")
@@ -298,7 +298,7 @@ def plot_learning_curves(history: Sequence[Mapping[str, Any]], steps: int | None
         history: `Trainer.state.log_history`; it may still be empty.
         steps: how many there will be: where the axes end. None is the last one logged.
     """
-    panels = {
+    panels: dict[str, tuple[tuple[str, str, str], ...]] = {
         "CTC loss": (("loss", BLUE, "training"), ("eval_loss", ORANGE, "validation")),
         "validation": (("eval_wer", VERMILION, "WER"), ("eval_blank_share", GREY, "share of blank frames")),
     }

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import AsrError, audio
-from .collation import DurationBatches, padded_lengths
+from .compat import parquet_files
 from .loading import LEADS_OUT, TablePart, folder_rows, leads_out, table_parts
 from .preprocessing import prepare_dataset
+from .samplers import DurationBatchSampler, padded_lengths
 from .sources import Source
 
 if TYPE_CHECKING:
@@ -44,9 +45,9 @@ def stream_splits(source: Source) -> tuple["IterableDataset", "Dataset"]:
     if source.locale:
         return _load_stream(source, "train"), Dataset.from_list(list(_load_stream(source, "validation")))
     if next(Path(source.dataset).rglob("*.parquet"), None):
-        kwargs = {"groups": _parquet_groups(source, "train"), "folder": source.dataset}  # each group is a shard
-        validation = _rows_of_parquet(_parquet_groups(source, "validation"), source.dataset)
-        return IterableDataset.from_generator(_rows_of_parquet, gen_kwargs=kwargs), Dataset.from_list(list(validation))
+        groups = {"groups": _parquet_groups(source, "train"), "folder": source.dataset}  # each group is a shard
+        rows = list(_rows_of_parquet(_parquet_groups(source, "validation"), source.dataset))
+        return IterableDataset.from_generator(_rows_of_parquet, gen_kwargs=groups), Dataset.from_list(rows)
     tables = sorted(Path(source.dataset).rglob("metadata.csv"))
     validation = list(_rows_of([TablePart(table) for table in tables], source.dataset, "validation"))
     if not validation:
@@ -54,8 +55,8 @@ def stream_splits(source: Source) -> tuple["IterableDataset", "Dataset"]:
     parts = [part for table in tables for part in table_parts(table, PART) if _has_train(part, source.dataset)]
     if not parts:
         raise _no_rows(source, "train")
-    kwargs = {"parts": parts, "folder": source.dataset, "split": "train"}  # each part is a shard
-    return IterableDataset.from_generator(_rows_of, gen_kwargs=kwargs), Dataset.from_list(validation)
+    shards = {"parts": parts, "folder": source.dataset, "split": "train"}  # each part is a shard
+    return IterableDataset.from_generator(_rows_of, gen_kwargs=shards), Dataset.from_list(validation)
 
 
 def _load_stream(source: Source, split: str) -> "IterableDataset":
@@ -79,13 +80,11 @@ def _parquet_groups(source: Source, split: str) -> list[tuple[str, int]]:
     Which split a file belongs to follows from its name, by the rules of `datasets`. Its `load_dataset` is not asked:
     the folder's README.md could send it to other folders and to the network.
     """
-    from datasets.data_files import DataFilesDict, get_data_patterns
     from pyarrow.parquet import read_metadata
 
     folder = str(Path(source.dataset).resolve())
     try:
-        patterns = get_data_patterns(folder)
-        files = DataFilesDict.from_patterns(patterns, base_path=folder, allowed_extensions=[".parquet"]).get(split, [])
+        files = parquet_files(folder, split)
         for file in files:
             if leads_out(file, folder):
                 raise AsrError(f"{file!r} leads out of {source.dataset!r}: bring the file into the folder.")
@@ -162,7 +161,7 @@ class _Pass:
 
     Args:
         rows: the whole stream.
-        epoch, seed, rank, world_size: as in `StreamedBatches`.
+        epoch, seed, rank, world_size: as in `StreamedBatchSampler`.
         state: from `state_dict`, to go on from there; None starts at the beginning.
     """
 
@@ -178,7 +177,8 @@ class _Pass:
         if own:
             self.order, self.every, self.rank = self.order[rank::world_size], 1, 0
         self.state = state
-        self.place, self.read = (state["place"], state["read"]) if state else (0, 0)
+        self.place: int = state["place"] if state else 0
+        self.read: int = state["read"] if state else 0
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         while self.place < len(self.order):
@@ -198,24 +198,25 @@ class _Pass:
         return {"place": self.place, "read": self.read, "shard": self.shard.state_dict()}
 
 
-class StreamedBatches:
+class StreamedBatchSampler:
     """A stream's batches by duration: a batch sampler whose batches hold the rows themselves, not their numbers.
 
     It passes over the stream again and again until it has given `steps` batches, so that every rank has as many.
     Each rank keeps its own rows in memory and no others; in each pass, every row is in one rank's share. Rows that
     `check` refuses are named on standard error and left out; so are batches of which no sound can be decoded.
 
-    Each row says in `position` where the stream stands once its batch is trained on: `go_on` starts from there with
-    the very batches that would have come. Of what was read before, only the lines of the shard in hand are read again.
+    Each row says in `position` where the stream stands once its batch is trained on: `load_state_dict` starts from
+    there with the very batches that would have come. Of what was read before, only the lines of the shard in hand are
+    read again.
 
     Args:
         rows: the whole stream.
         steps: how many batches to give.
         check: returns a row's length, s, or raises AsrError.
-        budget: sound in a batch, s, padding included; None for as much as `batch_size` clips have on average.
-        batch_size: see `budget`.
-        slowest, pad_to_multiple_of: as in `DurationBatches`, the latter in s.
-        seed, rank, world_size: as in `DurationBatches`.
+        max_duration: sound in a batch, s, padding included; None for as much as `batch_size` clips have on average.
+        batch_size: see `max_duration`.
+        slowest, pad_to_multiple_of: as in `DurationBatchSampler`, the latter in s.
+        seed, rank, world_size: as in `DurationBatchSampler`.
 
     Raises:
         AsrError: in iterating, a pass gave this rank no row that can be trained on.
@@ -227,7 +228,7 @@ class StreamedBatches:
         steps: int,
         check: Callable[[dict[str, Any]], float],
         *,
-        budget: float | None = None,
+        max_duration: float | None = None,
         batch_size: int = 8,
         slowest: float = 1.0,
         pad_to_multiple_of: float | None = None,
@@ -235,12 +236,13 @@ class StreamedBatches:
         rank: int = 0,
         world_size: int = 1,
     ):
-        self.rows, self.steps, self.check, self.budget, self.batch_size = rows, steps, check, budget, batch_size
+        self.rows, self.steps, self.check = rows, steps, check
+        self.max_duration, self.batch_size = max_duration, batch_size
         self.slowest, self.pad_to_multiple_of = slowest, pad_to_multiple_of
         self.seed, self.rank, self.world_size = seed, rank, world_size
-        self.go_on({"given": 0, "epoch": 0, "buffer": 0, "batch": 0, "state": None})
+        self.load_state_dict({"given": 0, "epoch": 0, "buffer": 0, "batch": 0, "state": None})
 
-    def go_on(self, position: dict[str, Any]) -> None:
+    def load_state_dict(self, position: dict[str, Any]) -> None:
         """Starts from a row's `position`, on the same rank of as many."""
         self.position = position
 
@@ -285,10 +287,11 @@ class StreamedBatches:
                 left_out(row, error)
         if not kept:
             return []
-        padding = {"slowest": self.slowest, "pad_to_multiple_of": self.pad_to_multiple_of}
-        budget = self.budget or self.batch_size * float(np.mean(padded_lengths(seconds, **padding)))
+        padding: dict[str, Any] = {"slowest": self.slowest, "pad_to_multiple_of": self.pad_to_multiple_of}
+        max_duration = self.max_duration or self.batch_size * float(np.mean(padded_lengths(seconds, **padding)))
         seed = int(np.random.default_rng((self.seed, epoch, buffer)).integers(2**32))
-        return [[kept[clip] for clip in batch] for batch in DurationBatches(seconds, budget, seed=seed, **padding)]
+        batches = DurationBatchSampler(seconds, max_duration, seed=seed, **padding)
+        return [[kept[clip] for clip in batch] for batch in batches]
 
 
 def _with_a_sound(batch: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -318,7 +321,7 @@ def row_name(row: dict[str, Any]) -> str:
 
 
 class PreparedRows:
-    """The dataset that `StreamedBatches` asks: rows become what the collator takes, in a worker if there are any."""
+    """The dataset that `StreamedBatchSampler` asks: it prepares rows for the collator, in a worker if there are any."""
 
     def __init__(self, processor: "ProcessorMixin"):
         self.processor = processor

@@ -17,11 +17,14 @@ from torch.optim.lr_scheduler import LambdaLR
 from transformers import Trainer
 
 from . import AsrError
+from .augmentation import change_speed
 from .checkpoints import WholeCheckpoints
-from .collation import PAD_TO_MULTIPLE_OF, DataCollatorCTCWithPadding, DurationBatches, RandomBatches, change_speed
+from .collation import PAD_TO_MULTIPLE_OF, DataCollatorCTCWithPadding
+from .compat import mark_unprepared
 from .models import onednn_disabled
 from .recipes import Recipe
-from .streaming import StreamedBatches
+from .samplers import DurationBatchSampler, RandomBatchSampler
+from .streaming import StreamedBatchSampler
 
 if TYPE_CHECKING:
     from transformers import ProcessorMixin
@@ -45,7 +48,7 @@ class NumberedRows:
 
 def collate_rows(examples: list[dict[str, Any]], collator: DataCollatorCTCWithPadding) -> dict[str, Any]:
     """A batch that says which rows are in it, and, of a stream, the position behind it."""
-    batch = collator(examples)
+    batch: dict[str, Any] = {**collator(examples)}
     if "row" in examples[0]:
         batch["rows"] = [example["row"] for example in examples]
     if "position" in examples[0]:  # the same for all
@@ -63,21 +66,25 @@ class RecipeTrainer(WholeCheckpoints, Trainer):
         arguments: `Trainer`'s own.
     """
 
+    # Trainer allows for each of them to be missing.
+    model: Any
+    processing_class: Any
+    train_dataset: Any
+
     def __init__(
         self,
         *arguments: Any,
         recipe: Recipe,
-        batches: DurationBatches | RandomBatches | StreamedBatches | None,
+        batches: DurationBatchSampler | RandomBatchSampler | StreamedBatchSampler | None,
         lengths: Dataset | None,
         **more: Any,
     ):
-        self._recipe, self._batches, self._lengths = recipe, batches, lengths
+        self._recipe, self._lengths = recipe, lengths
+        self._batches: Any = batches
         super().__init__(*arguments, **more)
 
-    def train(self, resume_from_checkpoint=None, **kwargs):
-        # An evaluation before the training leaves the model marked as prepared. Without this line it would never
-        # be wrapped for several ranks, and each would train a model of its own.
-        self.model._is_accelerate_prepared = False
+    def train(self, resume_from_checkpoint=None, *args, **kwargs):
+        mark_unprepared(self.model)
         if resume_from_checkpoint:
             position = self._position_file(resume_from_checkpoint)
             if position.is_file() != self._streamed:
@@ -86,24 +93,24 @@ class RecipeTrainer(WholeCheckpoints, Trainer):
                     f"{'dataset' if self._streamed else 'stream'}: go on with that, or leave out resume."
                 )
             if self._streamed:
-                self._batches.go_on(json.loads(position.read_text()))
-        return super().train(resume_from_checkpoint, **kwargs)
+                self._batches.load_state_dict(json.loads(position.read_text()))
+        return super().train(resume_from_checkpoint, *args, **kwargs)
 
     @property
     def _streamed(self) -> bool:
-        return isinstance(self._batches, StreamedBatches)
+        return isinstance(self._batches, StreamedBatchSampler)
 
     def _position_file(self, checkpoint):
         return Path(checkpoint) / f"stream_{self.args.process_index}.json"
 
-    def _save_rng_state(self, output_dir):
-        super()._save_rng_state(output_dir)
+    def wrote_random_state(self, folder: Path) -> None:
+        """Writes beside it where this process stands in the stream."""
         if self._streamed:
-            self._position_file(output_dir).write_text(json.dumps(self._position))
+            self._position_file(folder).write_text(json.dumps(self._position))
 
     def create_scheduler(self, num_training_steps, optimizer=None):
         if self.lr_scheduler is None:
-            usual = super().create_scheduler(num_training_steps, optimizer)
+            usual: Any = super().create_scheduler(num_training_steps, optimizer)
             if not self._recipe.head_only_steps:
                 return usual
             first = math.ceil(_steps(self._recipe.head_only_steps, num_training_steps))
@@ -116,15 +123,15 @@ class RecipeTrainer(WholeCheckpoints, Trainer):
             self.lr_scheduler = LambdaLR(usual.optimizer, factors)
         return self.lr_scheduler
 
-    def _get_train_sampler(self, train_dataset=None):
-        # Trainer finds lengths in a column alone; without one it decodes every clip to count its samples.
-        return super()._get_train_sampler(self._lengths)
+    def rows_to_sample(self, rows: Any) -> Any:
+        """The lengths. Trainer finds them in a column alone; without one it decodes every clip to count its samples."""
+        return self._lengths
 
     def get_train_dataloader(self):
         if self._batches is None:
             return super().get_train_dataloader()
         # Rounding up would pad clips of like length more than their differences do.
-        rounding = PAD_TO_MULTIPLE_OF if isinstance(self._batches, RandomBatches) else None
+        rounding = PAD_TO_MULTIPLE_OF if isinstance(self._batches, RandomBatchSampler) else None
         # Not prepared by accelerate, which would share these batches out among the ranks a second time.
         return torch.utils.data.DataLoader(
             self.train_dataset,

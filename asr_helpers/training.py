@@ -16,14 +16,15 @@ from typing import TYPE_CHECKING, Any
 from . import AsrError, audio
 from .cards import push, write_model_card
 from .checkpoints import newest_whole
-from .collation import PAD_TO_MULTIPLE_OF, DataCollatorCTCWithPadding, DurationBatches, RandomBatches
+from .collation import PAD_TO_MULTIPLE_OF, DataCollatorCTCWithPadding
 from .evaluation import argmax_ids, collapse_warning, compute_metrics
 from .loading import durations
 from .models import build_model, count_frames, has_bf16, model_loading, writes_vocabulary
 from .preprocessing import encode_text, frames_needed, prepare
 from .recipes import Recipe, changed, choose_recipe
+from .samplers import DurationBatchSampler, RandomBatchSampler
 from .sources import Source
-from .streaming import PreparedRows, StreamedBatches
+from .streaming import PreparedRows, StreamedBatchSampler
 
 if TYPE_CHECKING:
     from datasets import Dataset, IterableDataset
@@ -217,22 +218,23 @@ def build_trainer(
     if recipe.speed_perturbation:
         rate = processor.feature_extractor.sampling_rate
         played = {"slowest": 1 - recipe.speed_perturbation, "pad_to_multiple_of": PAD_TO_MULTIPLE_OF / rate}
-    lengths = batches = None
+    lengths: Dataset | None = None
+    batches: DurationBatchSampler | RandomBatchSampler | StreamedBatchSampler | None = None
     if not isinstance(train, Dataset):
         if args.max_steps < 1:
             raise AsrError("A stream has no end: say when to stop with max_steps.")
-        batches = StreamedBatches(
+        batches = StreamedBatchSampler(
             train, args.max_steps * args.gradient_accumulation_steps,
             partial(check_row, model=model, processor=processor),
-            budget=recipe.seconds_per_batch, batch_size=args.train_batch_size, **played, **place,
+            max_duration=recipe.seconds_per_batch, batch_size=args.train_batch_size, **played, **place,
         )  # fmt: skip
     elif args.train_sampling_strategy != "random":
         lengths = Dataset.from_dict({args.length_column_name: durations(train)})
     elif recipe.seconds_per_batch:
-        batches = DurationBatches(durations(train), recipe.seconds_per_batch, **played, **place)
+        batches = DurationBatchSampler(durations(train), recipe.seconds_per_batch, **played, **place)
     else:
-        batches = RandomBatches(len(train), args.train_batch_size, **place)
-    streamed = isinstance(batches, StreamedBatches)
+        batches = RandomBatchSampler(len(train), args.train_batch_size, **place)
+    streamed = isinstance(batches, StreamedBatchSampler)
     trainer = RecipeTrainer(
         recipe=recipe,
         batches=batches,
@@ -328,7 +330,7 @@ def fine_tune(
     trainer.train(resume_from_checkpoint=checkpoint)
     seconds = time.perf_counter() - started
     # Of what is saved, which need not be what was measured last, nor what had the lowest WER.
-    after = trainer.predict(trainer.eval_dataset, metric_key_prefix="eval").metrics
+    after = trainer.predict(prepare(validation, processor), metric_key_prefix="eval").metrics or {}
     losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
     result = TrainingResult(
         output_dir=str(output_dir),
@@ -369,7 +371,7 @@ def _checkpoint_to_resume(output_dir: Path, args: "TrainingArguments") -> str | 
     """
     from accelerate.utils import broadcast_object_list
 
-    found = [None, {}]
+    found: list[Any] = [None, {}]
     if args.process_index == 0:
         found = list(newest_whole(output_dir, args.world_size))
     if args.world_size > 1:

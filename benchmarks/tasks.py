@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from asr_helpers import collation, evaluation, loading, models, preprocessing, sources, training
+from asr_helpers import collation, evaluation, loading, models, preprocessing, samplers, sources, training
 
 from . import guide
 from .common import peak_memory
@@ -98,10 +98,10 @@ def padding(way: str, setting: Setting) -> dict[str, float]:
     """The share of padding in an epoch's batches: the guide's eight random clips, ours of about a minute."""
     seconds = loading.durations(_rows())
     if way == "guide":
-        batches = collation.random_batches(seconds, guide.BATCH_SIZE)
+        batches = samplers.random_batches(seconds, guide.BATCH_SIZE)
     else:
-        batches = list(collation.DurationBatches(seconds, 60))
-    return {"padding": collation.total_padding_share(seconds, batches)}
+        batches = list(samplers.DurationBatchSampler(seconds, 60))
+    return {"padding": samplers.total_padding_share(seconds, batches)}
 
 
 def eval_memory(way: str, setting: Setting) -> dict[str, float]:
@@ -139,7 +139,7 @@ def _throughput(way: str, setting: Setting, **arguments) -> float:
     rows = _rows().shuffle(seed=0).select(range(setting.clips))
     seconds = loading.durations(rows)
     # As much sound in a batch, padding included, as the guide's have on average.
-    batches = collation.random_batches(seconds, guide.BATCH_SIZE)
+    batches = samplers.random_batches(seconds, guide.BATCH_SIZE)
     budget = float(np.mean([len(batch) * max(seconds[clip] for clip in batch) for batch in batches]))
     recipe = replace(_recipe(), seconds_per_batch=arguments.pop("budget", budget))
     with tempfile.TemporaryDirectory() as folder:

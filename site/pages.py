@@ -42,7 +42,7 @@ TITLES = {"project/readme": "About the project"}  # the first page has README's 
 
 # The reference's pages in their order: title, what they hold, modules. A module's submodules stand with it.
 REFERENCE = {
-    "foundations": ("Sources, sound and models", "What every stage builds on.", "sources audio models languages"),
+    "foundations": ("Sources, sound and models", "What all stages use.", "sources audio models languages compat"),
     "loading": ("01 Loading", "Data becomes rows, and rows that would harm are found.", "loading streaming audit"),
     "preprocessing": ("02 Preprocessing", "Sound and text become what the model takes.", "preprocessing"),
     "collation": ("03 Collation", "Examples become batches.", "collation samplers augmentation"),
@@ -192,7 +192,9 @@ def sentence(prose: str) -> str:
 def documents() -> dict[str, Path]:
     """The documents that are pages, with the cards of what is embedded, by page."""
     cards = {f"embedded/{path.parent.name}": path for path in sorted(PACKAGE.glob("demo/*/README.md"))}
-    return cards | {page: path for page, path in DOCUMENTS.items() if path.exists()}
+    more = {f"project/{path.stem}": path for path in sorted(ROOT.glob("docs/*.md"))}
+    first, *rest = ((page, path) for page, path in DOCUMENTS.items() if path.exists())
+    return cards | dict([first]) | more | dict(rest)
 
 
 def document(path: Path, page: str, pages: dict[str, Path], folder: Path, repo: str) -> str:

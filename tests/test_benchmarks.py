@@ -15,7 +15,7 @@ import soundfile
 import tiny
 
 import benchmarks.__main__
-from asr_helpers import AsrError, audio, collation, evaluation, inference, loading
+from asr_helpers import AsrError, audio, evaluation, inference, loading, samplers
 from asr_helpers.evaluation import ErrorCounts
 from asr_helpers.sources import source
 from benchmarks import common, digits, guide, librispeech, people, seeds, tasks, trainings, voice
@@ -45,7 +45,7 @@ def test_preparing(tmp_path):
 def test_padding():
     theirs, ours = (tasks.padding(way, SETTING)["padding"] for way in ("guide", "ours"))
     seconds = loading.durations(loading.load_rows(source("demo")))
-    assert theirs == collation.total_padding_share(seconds, collation.random_batches(seconds, guide.BATCH_SIZE))
+    assert theirs == samplers.total_padding_share(seconds, samplers.random_batches(seconds, guide.BATCH_SIZE))
     assert ours <= 0.03
 
 

@@ -20,6 +20,7 @@ from asr_helpers.sources import source
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
 import speech
 import train_checkpoint
+import train_on_people
 from pretraining_sentences import call, sentence
 
 DEMO = source("demo")
@@ -40,17 +41,44 @@ def test_a_checkpoint_is_small_half_precision_and_described(folder):
 
 def test_the_checkpoints_card_is_the_one_its_training_gives():
     folder = Path(DEMO.checkpoint)
-    recipe = json.loads((folder / "training.json").read_text())
-    assert (folder / "README.md").read_text() == train_checkpoint.card(recipe)
-    assert recipe["rounds"] * train_checkpoint.CLIPS_PER_ROUND == recipe["num_clips"]
+    record = json.loads((folder / "training.json").read_text())
+    card = (folder / "README.md").read_text()
+    assert card == train_on_people.card(record)
+    assert record["rounds"] == sum(stage.rounds for stage in train_on_people.STAGES)
+    assert record["first"]["rounds"] * train_checkpoint.CLIPS_PER_ROUND == record["first"]["num_clips"]
+    for corpus, (clips, speakers) in record["people"].items():
+        assert f"| {corpus} | {clips:,} | {speakers} | {train_on_people.ATTRIBUTION[corpus]} |" in card
 
 
 def test_the_recogniser_reaches_its_cards_number_on_voices_never_heard():
     recogniser = load_recogniser(DEMO.fine_tuned)
     scores, _ = evaluation.evaluate(recogniser, loading.load_splits(DEMO)["test"])
-    stated = re.search(r"\| test \| new \| new \| 66 \| ([\d.]+) \|", (Path(DEMO.fine_tuned) / "README.md").read_text())
+    card = (Path(DEMO.fine_tuned) / "README.md").read_text()
+    stated = re.search(r"\| the demo's test rows \|[^|]+\| 66 \| ([\d.]+) \|", card)
     assert scores.wer == pytest.approx(float(stated[1]), abs=0.005)
     assert scores.wer <= 0.28
+
+
+def test_a_stage_follows_from_the_round():
+    stages = [train_on_people.stage_of(number) for number in range(sum(one.rounds for one in train_on_people.STAGES))]
+    assert stages[0] == (train_on_people.STAGES[0], 0)
+    assert stages[-1] == (train_on_people.STAGES[-1], train_on_people.STAGES[-1].rounds - 1)
+    with pytest.raises(ValueError, match="rounds"):
+        train_on_people.stage_of(len(stages))
+
+
+@pytest.mark.parametrize("telephone", [0.0, 1.0])
+def test_disturbed_speech_keeps_its_band(telephone):
+    """A telephone carries nothing above 4 kHz; a microphone does."""
+    noise = np.random.default_rng(0).normal(0, 3_000, 32_000).astype(np.int16)
+    above = []
+    for seed in range(8):
+        sound = train_on_people.disturb(noise, np.random.default_rng(seed), telephone).astype(np.float64)
+        power = np.abs(np.fft.rfft(sound)) ** 2
+        frequency = np.fft.rfftfreq(len(sound), 1 / 16_000)
+        above.append(power[frequency > 4_300].sum() / power.sum())
+        assert 0.85 < len(sound) / len(noise) < 1.15  # played faster or slower
+    assert (max(above) < 0.01) if telephone else (max(above) > 0.2)
 
 
 def test_a_clips_recipe_follows_from_seed_and_index():

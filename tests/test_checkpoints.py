@@ -19,7 +19,7 @@ import torch
 from transformers import TrainerCallback
 
 from asr_helpers import AsrError, checkpoints
-from asr_helpers.checkpoints import PARTIAL, Terminated, all_checkpoints, flaw, newest_whole, rotate, seal
+from asr_helpers.checkpoints import PARTIAL, Terminated, all_checkpoints, newest_whole, rotate, seal, why_incomplete
 
 FILES = ("model.safetensors", "optimizer.pt", "scheduler.pt", "rng_state.pth", "trainer_state.json")
 
@@ -39,7 +39,7 @@ def write(folder: Path, step: int, files=FILES) -> Path:
 
 def test_a_sealed_checkpoint_is_whole_and_says_what_it_holds(tmp_path):
     checkpoint = write(tmp_path, 3)
-    assert flaw(checkpoint) == ""
+    assert why_incomplete(checkpoint) == ""
     manifest = json.loads((checkpoint / "manifest.json").read_text())
     assert sorted(manifest["files"]) == sorted(FILES)
     # printf 'optimizer.pt of step 3\n' | sha256sum
@@ -83,16 +83,16 @@ def damage(path: Path, harm: str) -> None:
     ],
 )
 def test_nothing_is_resumed_that_would_not_go_on_exactly(tmp_path, missing, reason):
-    assert flaw(write(tmp_path, 1, [name for name in FILES if name != missing])) == reason
+    assert why_incomplete(write(tmp_path, 1, [name for name in FILES if name != missing])) == reason
 
 
 def test_each_process_needs_its_random_state(tmp_path):
     two = [name for name in FILES if name != "rng_state.pth"] + ["rng_state_0.pth", "rng_state_1.pth"]
     checkpoint = write(tmp_path, 1, two)
-    assert flaw(checkpoint, world_size=2) == ""
-    assert flaw(checkpoint, world_size=1) == "it holds the random state of 2 processes, not of 1"
-    assert flaw(checkpoint, world_size=3) == "it holds the random state of 2 processes, not of 3"
-    assert flaw(write(tmp_path, 2), world_size=2) == "it holds the random state of 1 processes, not of 2"
+    assert why_incomplete(checkpoint, world_size=2) == ""
+    assert why_incomplete(checkpoint, world_size=1) == "it holds the random state of 2 processes, not of 1"
+    assert why_incomplete(checkpoint, world_size=3) == "it holds the random state of 2 processes, not of 3"
+    assert why_incomplete(write(tmp_path, 2), world_size=2) == "it holds the random state of 1 processes, not of 2"
 
 
 def test_a_checkpoint_that_was_never_sealed_is_passed_over(tmp_path):
@@ -111,7 +111,7 @@ def test_newer_is_by_number_not_by_name(tmp_path):
 
 def test_sealing_again_replaces(tmp_path):
     damage(write(tmp_path, 1) / "optimizer.pt", "emptied")
-    assert flaw(write(tmp_path, 1)) == ""
+    assert why_incomplete(write(tmp_path, 1)) == ""
 
 
 def names(folder: Path) -> list[str]:
@@ -159,7 +159,7 @@ def undisturbed(request, tune, tmp_path_factory):
     recipe = replace(RECIPE, **MODES[request.param])
     tune(folder, recipe, **tiny.EACH_STEP)
     assert names(folder) == [str(step) for step in range(STEPS, 0, -1)]
-    assert all(flaw(path) == "" for path in all_checkpoints(folder))
+    assert all(why_incomplete(path) == "" for path in all_checkpoints(folder))
     return folder, recipe
 
 
@@ -192,7 +192,7 @@ def test_resuming_says_what_it_passes_over(tune, undisturbed, tmp_path, capsys):
     assert said.startswith("passed over checkpoint-12: its optimizer.pt is missing; checkpoint-11: its model.safe")
     assert said.endswith("; going on from checkpoint-10")
     assert final(tmp_path) == final(whole)
-    assert all(flaw(path) == "" for path in all_checkpoints(tmp_path)), "what was damaged is replaced"
+    assert all(why_incomplete(path) == "" for path in all_checkpoints(tmp_path)), "what was damaged is replaced"
     for checkpoint in all_checkpoints(tmp_path):
         damage(checkpoint / "rng_state.pth", "emptied")
     with pytest.raises(AsrError, match=r"no whole checkpoint in .*checkpoint-12: its rng_state.pth has 0 bytes, not"):

@@ -229,7 +229,7 @@ def test_the_series_runs_without_the_kernels_own_warnings(tmp_path, monkeypatch,
     monkeypatch.setattr("asr_helpers.cli.demo.NOTEBOOKS", folder)
     run_notebooks(tmp_path / "executed")
     printed = capfd.readouterr()
-    assert printed.out.startswith("00_sum … ")
+    assert printed.out.startswith("00_sum: ")
     assert printed.err == ""
 
 

@@ -12,12 +12,14 @@ import torch
 from torch.utils.data import RandomSampler
 
 from asr_helpers import AsrError
-from asr_helpers.collation import (
-    IGNORED,
-    DataCollatorCTCWithPadding,
-    DurationBatches,
-    RandomBatches,
-    change_speed,
+from asr_helpers.augmentation import change_speed
+from asr_helpers.collation import IGNORED, DataCollatorCTCWithPadding
+from asr_helpers.loading import durations, load_rows, load_splits
+from asr_helpers.models import load_processor
+from asr_helpers.preprocessing import prepare
+from asr_helpers.samplers import (
+    DurationBatchSampler,
+    RandomBatchSampler,
     duration_batches,
     padded_lengths,
     padding_share,
@@ -25,9 +27,6 @@ from asr_helpers.collation import (
     sorted_batches,
     total_padding_share,
 )
-from asr_helpers.loading import durations, load_rows, load_splits
-from asr_helpers.models import load_processor
-from asr_helpers.preprocessing import prepare
 from asr_helpers.sources import source
 
 
@@ -204,8 +203,8 @@ def test_sorted_batches_run_from_short_to_long():
 
 
 def test_a_budget_counts_padding_and_a_longer_clip_is_alone():
-    assert duration_batches([1, 1, 2, 5], budget=4) == [[3], [2, 0], [1]]  # three clips would take 3 * 2
-    assert duration_batches([2, 1, 1], budget=6) == [[0, 1, 2]]
+    assert duration_batches([1, 1, 2, 5], max_duration=4) == [[3], [2, 0], [1]]  # three clips would take 3 * 2
+    assert duration_batches([2, 1, 1], max_duration=6) == [[0, 1, 2]]
     for batch in duration_batches(LENGTHS, 40.0):
         assert len(batch) * max(LENGTHS[clip] for clip in batch) <= 40
 
@@ -223,7 +222,7 @@ def test_the_share_of_all_batches_is_pooled():
 def ranks_batches(lengths, budget, world_size, epoch=0, **options):
     """Each rank's batches of an epoch."""
     samplers = [
-        DurationBatches(lengths, budget, rank=rank, world_size=world_size, **options) for rank in range(world_size)
+        DurationBatchSampler(lengths, budget, rank=rank, world_size=world_size, **options) for rank in range(world_size)
     ]
     for sampler in samplers:
         sampler.set_epoch(epoch)
@@ -239,7 +238,7 @@ def test_each_epoch_has_every_clip_once_and_as_many_batches_on_each_rank(count, 
         batches = ranks_batches(lengths, budget, world_size, epoch)
         assert sorted(clip for rank in batches for batch in rank for clip in batch) == list(range(count))
         assert all(batch for rank in batches for batch in rank)
-        assert {len(rank) for rank in batches} == {len(DurationBatches(lengths, budget, world_size=world_size))}
+        assert {len(rank) for rank in batches} == {len(DurationBatchSampler(lengths, budget, world_size=world_size))}
 
 
 @pytest.mark.parametrize("world_size", [1, 4])
@@ -258,13 +257,13 @@ def test_no_batch_is_above_the_budget_once_it_is_slowed_down_and_padded_again(se
     lengths = np.random.default_rng(0).uniform(*seconds, 400).round(3)
     plan = {"slowest": SLOWEST, "pad_to_multiple_of": MULTIPLE / 16_000}
     sizes = []
-    for batch in DurationBatches(lengths, 60.0, **plan):
+    for batch in DurationBatchSampler(lengths, 60.0, **plan):
         values = torch.zeros(len(batch), round(lengths[batch].max() * 16_000))
         for speed in (2 - SLOWEST, 1.0, SLOWEST):
             played = change_speed({"input_values": values}, speed, MULTIPLE)["input_values"]
             assert played.numel() / 16_000 <= 60
         sizes.append(played.numel() / 16_000)
-    assert len(sizes) == len(DurationBatches(lengths, 60.0, **plan))
+    assert len(sizes) == len(DurationBatchSampler(lengths, 60.0, **plan))
     assert np.median(sizes) > 50, "few are far below"
 
 
@@ -272,7 +271,7 @@ def test_lengths_in_a_batch_by_hand():
     assert padded_lengths([0.7, 2.0, 0.0], 0.5).tolist() == [1.4, 4.0, 0.0]
     assert padded_lengths([700, 2_000, 640], 1.0, 640).tolist() == [1_280, 2_560, 640]
     # Clips of 0.7 s, at most 0.778 s when slowed down, are padded to 1.28 s: 60 s hold 46 of them.
-    batches = DurationBatches([0.7] * 138, 60, jitter=0, slowest=0.9, pad_to_multiple_of=0.64)
+    batches = DurationBatchSampler([0.7] * 138, 60, jitter=0, slowest=0.9, pad_to_multiple_of=0.64)
     assert [len(batch) for batch in batches] == [46, 46, 46]
 
 
@@ -294,23 +293,23 @@ def test_the_last_clips_are_spread_over_the_ranks():
     # Three clips of 1 s, none of which may share a batch: one rank has two, since none may go without.
     assert sorted(len(rank[-1]) for rank in ranks_batches([1] * 3, 1, 2)) == [1, 2]
     with pytest.raises(AsrError, match="3 clips are too few for 4 ranks: start fewer"):
-        DurationBatches([1] * 3, 1, world_size=4)
+        DurationBatchSampler([1] * 3, 1, world_size=4)
 
 
 @pytest.mark.parametrize("budget", [0, -1.0, float("nan")])
 def test_a_budget_that_holds_nothing(budget):
-    with pytest.raises(AsrError, match=f"give a budget above 0, not {budget}"):
-        DurationBatches([1.0, 2.0], budget)
+    with pytest.raises(AsrError, match=f"give a max_duration above 0, not {budget}"):
+        DurationBatchSampler([1.0, 2.0], budget)
 
 
 def test_epochs_differ_in_order_and_company_and_come_again():
     lengths = np.random.default_rng(1).uniform(1, 9, 500)
-    sampler = DurationBatches(lengths, 40.0, seed=3)
+    sampler = DurationBatchSampler(lengths, 40.0, seed=3)
     first, again = list(sampler), list(sampler)
     sampler.set_epoch(1)
     second = list(sampler)
-    assert first == again == list(DurationBatches(lengths, 40.0, seed=3)) != second
-    assert list(DurationBatches(lengths, 40.0, seed=4)) != first
+    assert first == again == list(DurationBatchSampler(lengths, 40.0, seed=3)) != second
+    assert list(DurationBatchSampler(lengths, 40.0, seed=4)) != first
     assert [len(batch) for batch in first] != [len(batch) for batch in second], "the groups are in another order"
     in_sets = [{frozenset(batch) for batch in batches} for batches in (first, second)]
     assert len(in_sets[0] & in_sets[1]) < len(first) / 4, "clips meet others"
@@ -318,7 +317,7 @@ def test_epochs_differ_in_order_and_company_and_come_again():
 
 def test_the_demo_corpus_is_padded_by_less_than_a_thirtieth():
     lengths = durations(load_splits(source("demo"))["train"])
-    sampler = DurationBatches(lengths, 60.0)
+    sampler = DurationBatchSampler(lengths, 60.0)
     for epoch in range(3):
         sampler.set_epoch(epoch)
         assert total_padding_share(lengths, list(sampler)) <= 0.03
@@ -331,13 +330,13 @@ def test_a_thousand_ranks(clips):
     code = f"""
 import time
 import numpy as np
-from asr_helpers.collation import DurationBatches
+from asr_helpers.samplers import DurationBatchSampler
 from benchmarks.common import peak_memory
 
 clips, ranks = {clips}, 1_024
 lengths = np.clip(np.random.default_rng(0).lognormal(2.3, 0.6, clips), 1, 35)
 started = time.perf_counter()
-sampler = DurationBatches(lengths, 120.0, rank=1_023, world_size=ranks)
+sampler = DurationBatchSampler(lengths, 120.0, rank=1_023, world_size=ranks)
 assert sum(1 for _ in sampler) == len(sampler)
 order, groups = sampler.plan()
 seconds = time.perf_counter() - started
@@ -369,7 +368,7 @@ print(seconds, gigabytes, 1 - real.sum() / padded.sum(), padded.max() / padded.m
 
 def test_on_one_rank_they_are_the_librarys_own():
     for epoch in range(2):
-        sampler = RandomBatches(27, 8, seed=5)
+        sampler = RandomBatchSampler(27, 8, seed=5)
         sampler.set_epoch(epoch)
         order = list(RandomSampler(range(27), generator=torch.Generator().manual_seed(5 + epoch)))
         assert list(sampler) == [order[:8], order[8:16], order[16:24], order[24:]]
@@ -381,7 +380,7 @@ def test_on_one_rank_they_are_the_librarys_own():
 def test_every_clip_once_and_as_many_batches_on_each_rank(world_size, batch_size):
     for clips in range(world_size, 60):
         place = {"world_size": world_size, "seed": clips}
-        ranks = [list(RandomBatches(clips, batch_size, rank=rank, **place)) for rank in range(world_size)]
+        ranks = [list(RandomBatchSampler(clips, batch_size, rank=rank, **place)) for rank in range(world_size)]
         assert len({len(rank) for rank in ranks}) == 1
         assert sorted(clip for rank in ranks for batch in rank for clip in batch) == list(range(clips))
         sizes = [len(batch) for rank in ranks for batch in rank]
@@ -391,9 +390,9 @@ def test_every_clip_once_and_as_many_batches_on_each_rank(world_size, batch_size
 
 def test_clips_too_few_for_the_ranks():
     with pytest.raises(AsrError, match="2 clips are too few for 3 ranks: start fewer"):
-        RandomBatches(2, 8, world_size=3)
+        RandomBatchSampler(2, 8, world_size=3)
     with pytest.raises(AsrError, match="A batch has 1 clip or more, not 0"):
-        RandomBatches(2, 0)
+        RandomBatchSampler(2, 0)
 
 
 # Bad input
@@ -424,7 +423,7 @@ def test_lengths_that_are_none(lengths, says):
         total_padding_share(lengths, [])
     if lengths:
         with pytest.raises(AsrError, match=says):
-            DurationBatches(lengths, 30.0)
+            DurationBatchSampler(lengths, 30.0)
 
 
 @pytest.mark.parametrize("batches", [random_batches, sorted_batches])

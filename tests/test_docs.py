@@ -3,9 +3,11 @@
 Docstring examples are run by pytest's --doctest-modules, exercises' solutions by conftest.py.
 """
 
+import ast
 import importlib
 import inspect
 import re
+import sys
 import tomllib
 from fnmatch import fnmatch
 from pathlib import Path
@@ -15,7 +17,7 @@ import pytest
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = sorted(ROOT.glob("*.md")) + sorted(ROOT.glob("notebooks/*.ipynb"))
+PAGES = sorted(ROOT.glob("*.md")) + sorted(ROOT.glob("docs/*.md")) + sorted(ROOT.glob("notebooks/*.ipynb"))
 PROJECT, TOOL = map(tomllib.loads((ROOT / "pyproject.toml").read_text()).get, ("project", "tool"))
 
 
@@ -87,9 +89,26 @@ def test_commands_that_are_named_exist(page):
 def test_the_tested_versions_are_within_the_bounds(constraints):
     lines = [line.partition("#")[0].strip() for line in (ROOT / constraints).read_text().splitlines()]
     pinned = dict(re.sub("_", "-", line).lower().split("==") for line in lines if line)
-    extras = PROJECT["optional-dependencies"].values()
-    for requirement in map(Requirement, PROJECT["dependencies"] + [name for extra in extras for name in extra]):
+    extras = PROJECT["optional-dependencies"]
+    if constraints == "constraints-colab.txt":
+        extras = {"test": extras["test"]}  # all that is installed with it
+    wanted = PROJECT["dependencies"] + [name for extra in extras.values() for name in extra]
+    for requirement in map(Requirement, wanted):
         assert requirement.specifier.contains(pinned[requirement.name]), f"{requirement} but {constraints} differs"
+
+
+def test_every_library_that_is_imported_is_asked_for():
+    """Something that another library happens to bring today need not come with its next release."""
+    imported = set()
+    for path in ROOT.glob("asr_helpers/**/*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                imported |= {name.name.partition(".")[0] for name in node.names}
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                imported.add(node.module.partition(".")[0])
+    wanted = PROJECT["dependencies"] + PROJECT["optional-dependencies"]["notebooks"]
+    asked_for = {Requirement(line).name.replace("-", "_") for line in wanted} | {"PIL"}  # which is pillow's
+    assert imported - set(sys.stdlib_module_names) <= asked_for
 
 
 def test_every_pin_is_exact():

@@ -58,7 +58,7 @@ def emission(path: str, probabilities: float | list[float] = 0.9) -> np.ndarray:
     ],
 )
 def test_a_path_collapses(reader, path, text):
-    transcript = reader.read(emission(path))
+    transcript = reader.decode(emission(path))
     assert transcript.text == text
     assert [word.text for word in transcript.words] == text.split()
 
@@ -67,7 +67,7 @@ def test_reading_is_the_processors_own(reader):
     random = np.random.default_rng(0).dirichlet(np.ones(32), 300)
     random[:, [1, 2, 3]] = 0  # <s>, </s> and <unk> are no characters
     random[:, 0] += (np.arange(300) % 2) * 0.5
-    text = reader.read(random).text
+    text = reader.decode(random).text
     assert text == reader.processor.batch_decode(random.argmax(axis=-1)[None])[0]
     assert len(text) > 100
 
@@ -77,25 +77,25 @@ def test_reading_is_the_processors_own(reader):
 
 def test_words_begin_and_end_with_their_letters_frames(reader):
     #                              0123456789
-    words = reader.read(emission("--HH-I|-AB-")).words
+    words = reader.decode(emission("--HH-I|-AB-")).words
     assert [word.text for word in words] == ["HI", "AB"]
     assert [word.start for word in words] == pytest.approx([2 * 0.02, 8 * 0.02])
     assert [word.end for word in words] == pytest.approx([6 * 0.02, 10 * 0.02])
 
 
 def test_a_letter_lasts_as_long_as_it_repeats(reader):
-    (word,) = reader.read(emission("-AAA--")).words
+    (word,) = reader.decode(emission("-AAA--")).words
     assert (word.start, word.end) == pytest.approx((0.02, 0.08))
 
 
 def test_confidence_is_the_geometric_mean_over_a_words_letters(reader):
-    first, second = reader.read(emission("A-B|C", [0.9, 0.3, 0.4, 0.5, 0.8])).words
+    first, second = reader.decode(emission("A-B|C", [0.9, 0.3, 0.4, 0.5, 0.8])).words
     assert first.confidence == pytest.approx((0.9 * 0.4) ** 0.5)  # neither the blank's 0.3 nor the delimiter's 0.5
     assert second.confidence == pytest.approx(0.8)
 
 
 def test_words_are_plain_values(reader):
-    (word,) = reader.read(emission("-HI")).words
+    (word,) = reader.decode(emission("-HI")).words
     assert [type(value) for value in vars(word).values()] == [str, float, float, float]
     assert word == Word("HI", 0.02, 0.06, word.confidence)
 
@@ -243,7 +243,7 @@ def test_what_is_no_waveform(reader, waveform, says):
 @pytest.mark.parametrize("shape", [(10,), (1, 10, 32), (32, 10)], ids=["one axis", "a batch", "turned"])
 def test_what_is_no_emission(reader, shape):
     with pytest.raises(AsrError, match=r"An emission is \(frames, 32\), and this one has the shape"):
-        reader.read(np.full(shape, 0.1))
+        reader.decode(np.full(shape, 0.1))
 
 
 @pytest.mark.parametrize("error", [

@@ -270,6 +270,8 @@ def test_stamping_and_clearing(tmp_path, monkeypatch):
     assert nb.cells[0].source.endswith("\n\nWhat this is for.")
     assert f'ADDRESS = "git+https://github.com/ada/speech@{version}"' in nb.cells[1].source
     assert opens in readme.read_text()
+    binder = f"https://mybinder.org/v2/gh/ada/speech/{version}?urlpath=lab/tree/notebooks/00_a.ipynb"
+    assert binder in readme.read_text()
     assert notebooks.check([path]) == []
 
     once = path.read_bytes(), readme.read_bytes()

@@ -1,4 +1,4 @@
-"""What README promises of safety holds.
+"""What docs/promises.md promises of safety holds.
 
 Here stand the promises about the whole tree and about what a training leaves behind. The others are held where they
 are made: that no path leads out of a folder in test_loading.py, that text is no markup in test_widgets.py and

@@ -20,7 +20,7 @@ from safetensors.torch import load_file
 
 from asr_helpers import AsrError, audio, models, streaming, training
 from asr_helpers.sources import source
-from asr_helpers.streaming import StreamedBatches, stream_splits
+from asr_helpers.streaming import StreamedBatchSampler, stream_splits
 
 TEXTS = [f"{part}{number}" for part, count in (("A", 7), ("B", 6)) for number in range(count)]
 
@@ -69,15 +69,15 @@ def test_each_row_is_read_once_a_pass_and_a_stop_changes_nothing(request, monkey
     assert len(validation) == 2
     passes = {}
     for rank in range(world_size):
-        place = {"budget": 1.0, "rank": rank, "world_size": world_size}
-        batches = list(StreamedBatches(stream, 30, seconds, **place))
-        assert len(batches) == len(StreamedBatches(stream, 30, seconds)) == 30
+        place = {"max_duration": 1.0, "rank": rank, "world_size": world_size}
+        batches = list(StreamedBatchSampler(stream, 30, seconds, **place))
+        assert len(batches) == len(StreamedBatchSampler(stream, 30, seconds)) == 30
         for batch in batches:
             assert len(batch) * max(map(seconds, batch)) <= 1
             passes.setdefault(batch[0]["position"]["epoch"], []).extend(row["transcription"] for row in batch)
         for given in (1, 2, 4, 7, 13, 29):
-            resumed = StreamedBatches(stream, 30, seconds, **place)
-            resumed.go_on(json.loads(json.dumps(batches[given - 1][0]["position"])))
+            resumed = StreamedBatchSampler(stream, 30, seconds, **place)
+            resumed.load_state_dict(json.loads(json.dumps(batches[given - 1][0]["position"])))
             again = list(resumed)
             assert again[:given] == [[]] * given
             assert texts(again[given:]) == texts(batches[given:])
@@ -89,7 +89,7 @@ def test_each_row_is_read_once_a_pass_and_a_stop_changes_nothing(request, monkey
 def buffers(stream, passes: int, **options) -> list[list[frozenset[str]]]:
     """For each pass, which texts were read together."""
     read: dict[int, dict[int, set[str]]] = {}
-    for batch in StreamedBatches(stream, 200, seconds, budget=1.0, **options):
+    for batch in StreamedBatchSampler(stream, 200, seconds, max_duration=1.0, **options):
         place = batch[0]["position"]
         together = read.setdefault(place["epoch"], {}).setdefault(place["buffer"], set())
         together.update(row["transcription"] for row in batch)
@@ -125,7 +125,8 @@ def test_one_metadata_file_is_mixed_from_end_to_end(tmp_path, monkeypatch):
 def test_batches_hold_clips_of_like_length_and_on_average_as_much_sound_as_so_many():
     stream = tiny.rows(40, 0.2, 0.02).to_iterable_dataset()
     mean = 0.2 + 0.02 * 19.5
-    once = [batch for batch in StreamedBatches(stream, 30, seconds, batch_size=4) if not batch[0]["position"]["epoch"]]
+    batches = StreamedBatchSampler(stream, 30, seconds, batch_size=4)
+    once = [batch for batch in batches if not batch[0]["position"]["epoch"]]
     assert sorted(row["audio"]["path"] for batch in once for row in batch) == sorted(f"{n}.wav" for n in range(40))
     for batch in once:
         lengths = sorted(map(seconds, batch))
@@ -136,8 +137,8 @@ def test_batches_hold_clips_of_like_length_and_on_average_as_much_sound_as_so_ma
 def test_batches_that_are_slowed_down_and_padded_again_stay_in_the_budget():
     stream = tiny.rows(40, 0.7).to_iterable_dataset()
     plan = {"slowest": 0.9, "pad_to_multiple_of": 0.64}  # 0.7 s become 0.778, and then 1.28
-    assert {len(batch) for batch in StreamedBatches(stream, 20, seconds, budget=10, **plan)} == {7, 6}
-    assert {len(batch) for batch in StreamedBatches(stream, 20, seconds, batch_size=4, **plan)} == {4}
+    assert {len(batch) for batch in StreamedBatchSampler(stream, 20, seconds, max_duration=10, **plan)} == {7, 6}
+    assert {len(batch) for batch in StreamedBatchSampler(stream, 20, seconds, batch_size=4, **plan)} == {4}
 
 
 def test_memory_is_flat():
@@ -158,7 +159,7 @@ def rows(count):
 streaming.BUFFER = 64
 for count in (1_000, 20_000):
     stream = IterableDataset.from_generator(rows, gen_kwargs={"count": count})
-    seen = sum(map(len, streaming.StreamedBatches(stream, count // 10, lambda row: 1.0, budget=10)))
+    seen = sum(map(len, streaming.StreamedBatchSampler(stream, count // 10, lambda row: 1.0, max_duration=10)))
     print(seen, peak_memory())
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=tiny.environment())
@@ -178,7 +179,7 @@ def test_rows_that_would_harm_are_named_and_left_out(tmp_path, capsys):
     stream, _ = stream_splits(source(str(tmp_path / "data")))
     processor = tiny.processor()
     model = models.build_model(str(tiny.write_checkpoint(tmp_path / "checkpoint")), processor)
-    batches = StreamedBatches(stream, 1, lambda row: training.check_row(row, model, processor))
+    batches = StreamedBatchSampler(stream, 1, lambda row: training.check_row(row, model, processor))
     names = {streaming.row_name(row).rpartition("/")[2] for batch in batches for row in batch}
     assert names == {"0.wav", "5.wav"}
     lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("left out")]
@@ -218,7 +219,7 @@ def broken_stream(*whole: float) -> IterableDataset:
 
 
 def test_a_batch_in_which_every_sound_breaks_off_is_passed_over(capsys):
-    batches = StreamedBatches(broken_stream(0.5, 0.6, 1.9), 6, seconds, budget=4.0)
+    batches = StreamedBatchSampler(broken_stream(0.5, 0.6, 1.9), 6, seconds, max_duration=4.0)
     prepared = streaming.PreparedRows(tiny.processor())
     given = list(batches)
     rows = [[item["row"] for item in prepared.__getitems__(batch)] for batch in given]
@@ -227,20 +228,20 @@ def test_a_batch_in_which_every_sound_breaks_off_is_passed_over(capsys):
     named = {line.split("'")[1] for line in capsys.readouterr().err.splitlines()}
     assert named == {"3.flac", "4.flac", "5.flac", "6.flac"}
     for number in range(1, 6):  # and it is passed over again where a training goes on
-        resumed = StreamedBatches(broken_stream(0.5, 0.6, 1.9), 6, seconds, budget=4.0)
-        resumed.go_on(given[number - 1][0]["position"])
+        resumed = StreamedBatchSampler(broken_stream(0.5, 0.6, 1.9), 6, seconds, max_duration=4.0)
+        resumed.load_state_dict(given[number - 1][0]["position"])
         assert texts(list(resumed)[number:]) == texts(given[number:])
 
 
 def test_a_stream_in_which_every_sound_breaks_off_ends():
     with pytest.raises(AsrError, match="The stream holds no row for rank 0 that can be trained on"):
-        list(StreamedBatches(broken_stream(), 1, seconds, budget=4.0))
+        list(StreamedBatchSampler(broken_stream(), 1, seconds, max_duration=4.0))
 
 
 def test_a_row_without_audio_is_named_by_its_text(capsys):
     rows = [{"audio": None, "transcription": "SILENCE"}, {"audio": {"bytes": flac(0.5)}, "transcription": "NO"}]
     stream = IterableDataset.from_generator(lambda: iter(rows))
-    assert texts(StreamedBatches(stream, 1, seconds)) == [["NO"]]
+    assert texts(StreamedBatchSampler(stream, 1, seconds)) == [["NO"]]
     assert capsys.readouterr().err.startswith("left out 'SILENCE': ")
 
 
@@ -250,7 +251,7 @@ def test_a_stream_without_a_row_to_train_on_ends(tmp_path):
 
     stream = tiny.rows(3).to_iterable_dataset()
     with pytest.raises(AsrError, match="The stream holds no row for rank 0 that can be trained on"):
-        list(StreamedBatches(stream, 1, refuse))
+        list(StreamedBatchSampler(stream, 1, refuse))
 
 
 @pytest.mark.parametrize(("missing", "there"), [("train", "validation"), ("validation", "train")])

@@ -161,7 +161,7 @@ def hostile_views(payload, processor):
     token = payload.replace(" ", "_")
 
     class Hostile(Sure):
-        def read(self, emission):
+        def decode(self, emission):
             return Transcript(payload, (Word(token, 0.02, 0.1, 0.5),))
 
     hears = Hostile(SimpleNamespace(config=SimpleNamespace(inputs_to_logits_ratio=320, vocab_size=32)), processor)

@@ -309,9 +309,11 @@ def stamp(paths: list[Path], readme: Path, clear: bool = False) -> None:
     if repo:
         first = paths[0].name
         lab = f"https://studiolab.sagemaker.aws/import/github/{repo}/blob/{at}/notebooks/{first}"
+        binder = f"https://mybinder.org/v2/gh/{repo}/{at}?urlpath=lab/tree/notebooks/{first}"
         badges = [
             badge(first, repo, at),
             f"[![Open In SageMaker Studio Lab](https://studiolab.sagemaker.aws/studiolab.svg)]({lab})",
+            f"[![Open on Binder](https://mybinder.org/badge_logo.svg)]({binder})",
         ]
     readme.write_text(stamp_readme(readme.read_text(encoding="utf-8"), badges), encoding="utf-8")
 

@@ -109,7 +109,7 @@ def _set(row: Row, reason: str, message: str) -> None:
 def _compare(rows: list[Row]) -> None:
     """Finds what only the whole split shows."""
     rates = Counter(row.sampling_rate for row in rows if row.sampling_rate)
-    usual = max(rates, key=rates.get, default=0)
+    usual = max(rates, key=rates.__getitem__, default=0)
     clips: dict[str, list[int]] = defaultdict(list)
     texts: dict[str, int] = {}
     for number, row in enumerate(rows):
@@ -237,7 +237,7 @@ def audit_splits(
     """
     if world_size > 1 and folder is None:
         raise AsrError(f"{world_size} ranks share an audit by files: name a folder that all of them see.")
-    extractor = getattr(processor, "feature_extractor", None)
+    extractor: Any = getattr(processor, "feature_extractor", None)
     model = Model() if processor is None else Model(extractor.sampling_rate, vocabulary(processor))
     normalises = processor is None or getattr(extractor, "do_normalize", False)
     places = [(name, start) for name, part in splits.items() for start in range(0, len(part), CHUNK)]

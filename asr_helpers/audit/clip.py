@@ -8,7 +8,7 @@ import hashlib
 import os
 import re
 from pathlib import Path, PurePath
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import soundfile
@@ -44,7 +44,7 @@ WINDOW, WINDOWS = 512, 48
 CONVOLUTIONS = ((10, 5), *((3, 2),) * 4, *((2, 2),) * 2)
 MASKED_SPAN = 10  # frames: SpecAugment's span in those models; transformers refuses to mask a shorter batch
 # s. Attention's memory grows with the square of the length: 30 s is where most recipes cut.
-LONGEST = 30.0
+MAX_SECONDS = 30.0
 SPARSEST = 16  # bytes a second: a FLAC of silence takes 50 or more; a header that promises more lies
 LARGEST = 2**28  # bytes: 30 s of 7 channels at 384 kHz; a larger file is not even opened
 
@@ -88,7 +88,7 @@ def examine_clip(row: Row, clip: Any, model: Model) -> None:
             row.problems["unreadable"] = f"{row.file!r} cannot be opened: {error.strerror}."
             return
         if content is None:
-            row.problems["too-long"] = f"The file has {size / 1e6:.0f} MB: cut it into clips below {LONGEST:.0f} s."
+            row.problems["too-long"] = f"The file has {size / 1e6:.0f} MB: cut it into clips below {MAX_SECONDS:.0f} s."
             return
     if not isinstance(content, (bytes, bytearray, memoryview)):
         row.problems["unreadable"] = "The row holds neither the bytes nor the path of a sound."
@@ -121,10 +121,10 @@ def _read(row: Row, file: soundfile.SoundFile, content: bytes) -> np.ndarray | N
         )
         return None
     declared = file.frames / file.samplerate
-    if declared > LONGEST:
+    if declared > MAX_SECONDS:
         row.seconds = declared if len(content) > SPARSEST * declared else 0.0
         row.problems["too-long"] = (
-            f"It declares {declared:.1f} s, and memory grows with the square: cut it below {LONGEST:.0f} s."
+            f"It declares {declared:.1f} s, and memory grows with the square: cut it below {MAX_SECONDS:.0f} s."
         )
         return None
     try:
@@ -176,7 +176,7 @@ def _declared_bytes(content: bytes) -> tuple[int, int]:
         return int.from_bytes(content[16:24], "little"), size
     if content[:4] not in (b"RIFF", b"RIFX", b"RF64", b"FORM"):
         return 0, 0
-    order = "big" if content[:4] in (b"RIFX", b"FORM") else "little"
+    order: Literal["big", "little"] = "big" if content[:4] in (b"RIFX", b"FORM") else "little"
     at, long = 12, 0
     while at + 8 <= size:
         name, length = content[at : at + 4], int.from_bytes(content[at + 4 : at + 8], order)
@@ -211,7 +211,7 @@ def _examine_samples(row: Row, samples: np.ndarray, model: Model) -> None:
     if level < SILENT:
         found["silence"] = f"Nothing is heard: its level is {level:.0f} dBFS."
         return
-    row.digest = hashlib.blake2b(waveform, digest_size=16).hexdigest()
+    row.digest = hashlib.blake2b(waveform.data, digest_size=16).hexdigest()
     if level < QUIET:
         found["low-level"] = f"It is very quiet: {level:.0f} dBFS."
     if abs(mean) > DC_OFFSET:

@@ -27,7 +27,7 @@ def audit(args: argparse.Namespace) -> int:
     audits = audit_here(splits, load_processor(args.source.checkpoint))
     if args.split:
         audits = {args.split: audits[args.split]}
-    lines = [
+    lines: list[tuple[str, ...]] = [
         (f"{name} {one.row}", printable(one.file)[-40:], one.reason, one.action, one.message)
         for name, found in audits.items()
         for one in found.findings

@@ -65,16 +65,20 @@ def run_notebooks(folder: Path) -> None:
     """Executes copies of the notebooks and leaves them in `folder`."""
     import nbformat
     from nbclient import NotebookClient
+    from tqdm import tqdm
 
     folder.mkdir(parents=True, exist_ok=True)
-    for path in sorted(NOTEBOOKS.glob("[0-9]*.ipynb")):
-        print(f"{path.stem} … ", end="", flush=True)
-        begun = time.perf_counter()
-        notebook = nbformat.read(path, as_version=4)
-        try:
-            NotebookClient(
-                notebook, timeout=1_800, resources={"metadata": {"path": folder}}, extra_arguments=QUIET_KERNEL
-            ).execute()
-        finally:
-            nbformat.write(notebook, folder / path.name)
-        print(f"{time.perf_counter() - begun:.0f} s", flush=True)
+    notebooks = {path: nbformat.read(path, as_version=4) for path in sorted(NOTEBOOKS.glob("[0-9]*.ipynb"))}
+    cells = sum(cell.cell_type == "code" for notebook in notebooks.values() for cell in notebook.cells)
+    with tqdm(total=cells, unit="cell", leave=False, disable=None) as line:  # on a terminal alone
+        for path, notebook in notebooks.items():
+            line.set_description(path.stem)
+            begun = time.perf_counter()
+            try:
+                NotebookClient(
+                    notebook, timeout=1_800, resources={"metadata": {"path": folder}}, extra_arguments=QUIET_KERNEL,
+                    on_cell_executed=lambda **what: line.update(),
+                ).execute()  # fmt: skip
+            finally:
+                nbformat.write(notebook, folder / path.name)
+            tqdm.write(f"{path.stem}: {time.perf_counter() - begun:.0f} s")

@@ -18,6 +18,7 @@ def add(commands: Any) -> None:
 
 def evaluate(args: argparse.Namespace) -> None:
     """Scores a recogniser on DATA."""
+    say(f"reading {printable(args.data)}")  # before what takes seconds to import
     from .. import evaluation, loading
     from ..audit.policy import measurable
     from ..inference import load_recogniser

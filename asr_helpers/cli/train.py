@@ -69,6 +69,7 @@ def complaint(args: argparse.Namespace) -> str:
 
 def train(args: argparse.Namespace) -> int:
     """Fine-tunes a checkpoint on DATA; the status is 1 where it learnt nothing."""
+    say(f"reading {printable(args.data)}")  # before what takes seconds to import
     from dataclasses import replace
 
     from .. import loading, training

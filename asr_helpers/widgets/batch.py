@@ -7,9 +7,9 @@ import ipywidgets
 import numpy as np
 
 from .. import AsrError, audio
-from ..collation import duration_batches, random_batches, sorted_batches, total_padding_share
 from ..plots import plot_lengths
 from ..preprocessing import encode_text
+from ..samplers import duration_batches, random_batches, sorted_batches, total_padding_share
 from .kit import WIDE, View, draw, note, picture, table, text, unheard
 
 if TYPE_CHECKING:

@@ -91,7 +91,7 @@ def emission_view(recogniser: "Recogniser", rows: Sequence[Mapping[str, Any]]) -
         with telling(message):
             waveform = audio.load(rows[row.value]["audio"], recogniser.sampling_rate)
             emission = recogniser.emission(waveform)
-            transcript = recogniser.read(emission)
+            transcript = recogniser.decode(emission)
             heard.update(waveform=waveform, path=emission.argmax(axis=-1).tolist(), words=transcript.words)
             heard["text"] = transcript.text
             heard["drawing"] = draw(plot_emission(emission, tokens, waveform, recogniser.sampling_rate, blank))

@@ -70,7 +70,7 @@ def errors_view(
     aligned = {
         name: [align(*pair) for pair in zip(references, written, strict=True)] for name, written in models.items()
     }
-    mine, others = words[names[0]], words.get(names[1])
+    mine, others = words[names[0]], words.get(names[1], [])
     commonest = confusions(aligned[names[0]]).most_common(COMMONEST)
 
     sorts = SORTS | ({"most gained": "gained", "most lost": "lost"} if others else {})

@@ -49,7 +49,7 @@ class View(ipywidgets.VBox):
         super().__init__(children, layout={"width": "100%"})
         self.add_class(f"asr-{name}-view")
         self._name = name
-        vars(self).update(parts)
+        self.__dict__.update(parts)
 
     def __repr__(self) -> str:
         return f"{self._name}_view()"  # ipywidgets would write out all that is in it, pictures and sounds too
@@ -197,8 +197,8 @@ def table(head: Sequence[str], lines: Sequence[Sequence[str]], caption: str) -> 
     rows = [f'<caption style="text-align:left;font-weight:bold">{caption}</caption>']
     for tag, cells in (("th", head), *(("td", cells) for cells in lines)):
         sides = ["left;overflow-wrap:anywhere;min-width:6em", *["right"] * (len(cells) - 1)]
-        cells = (f'<{tag} style="{style}{side}">{cell}</{tag}>' for side, cell in zip(sides, cells, strict=True))
-        rows.append(f"<tr>{''.join(cells)}</tr>")
+        written = (f'<{tag} style="{style}{side}">{cell}</{tag}>' for side, cell in zip(sides, cells, strict=True))
+        rows.append(f"<tr>{''.join(written)}</tr>")
     return page(f'<table style="border-collapse:collapse;max-width:100%;font-size:inherit">{"".join(rows)}</table>')
 
 
@@ -244,7 +244,7 @@ class RowChooser(View):
         lines: how many entries can be seen at once.
     """
 
-    row = traitlets.Int(None, allow_none=True)
+    row: Any = traitlets.Int(None, allow_none=True)  # None until a row is in the list
 
     def __init__(
         self,

@@ -14,7 +14,7 @@ import traitlets
 
 from .kit import View, page
 
-LONGEST = 30  # s: then a recording stops by itself
+MAX_RECORDED = 30  # s: then a recording stops by itself
 STAYS = "Recordings stay on the machine that runs this notebook."
 # Shown until the page has answered: a page that cannot load the record button cannot say so itself.
 NO_BUTTON = (
@@ -34,7 +34,7 @@ class Microphone(anywidget.AnyWidget):
     """
 
     _esm = Path(__file__).with_suffix(".js").read_text(encoding="utf-8")
-    longest = traitlets.Int(LONGEST).tag(sync=True)
+    longest = traitlets.Int(MAX_RECORDED).tag(sync=True)
     answered = traitlets.Bool(False).tag(sync=True)
 
     def on_recording(self, hear: Callable[[bytes], None]) -> None:

@@ -12,7 +12,7 @@ from .kit import FULL, LINE, PALE, WIDE, View, line, page, telling, text
 if TYPE_CHECKING:
     from transformers import ProcessorMixin
 
-LONGEST = 300  # characters shown one by one
+MAX_SHOWN = 300  # characters shown one by one
 MARKS = {"kept": ("K", GREEN, "#000"), "changed": ("C", BLUE, "#fff"), "lost": ("L", VERMILION, "#000")}
 
 
@@ -38,7 +38,7 @@ def vocabulary_view(processor: "ProcessorMixin", content: str = "") -> View:
             shown.value, message.value = "", page("Type a text: each of its characters is shown here.")
             return
         cells = []
-        for step in steps[:LONGEST]:
+        for step in steps[:MAX_SHOWN]:
             letter, colour, ink = MARKS[step.kind]
             labels = " ".join(str(ids[space if one == " " else one]) for one in step.written)
             struck = ";text-decoration:line-through" if step.kind == "lost" else ""
@@ -52,13 +52,13 @@ def vocabulary_view(processor: "ProcessorMixin", content: str = "") -> View:
             )
         numbers = Counter(step.kind for step in steps)
         counts = ", ".join(f"{numbers[kind]} {kind} ({letter})" for kind, (letter, *_) in MARKS.items())
-        more = line(f"The first {LONGEST} are shown.") if len(steps) > LONGEST else ""
+        more = line(f"The first {MAX_SHOWN} are shown.") if len(steps) > MAX_SHOWN else ""
         legend = line("From top: as typed, as written, label id. ␣ is a space, · is nothing.", PALE)
         shown.value = page(line(f"{len(steps)} characters: {counts}.") + "".join(cells) + more + legend)
         with telling(message):
-            labels = encode_text(written.value, processor)
+            ids = encode_text(written.value, processor)
             normalised = "".join(step.written for step in steps)
-            shown.value += page(line(f"Written: <b>{text(normalised)}</b>") + line(f"Labels: {labels}"))
+            shown.value += page(line(f"Written: <b>{text(normalised)}</b>") + line(f"Labels: {ids}"))
 
     show()
     written.observe(show, "value")

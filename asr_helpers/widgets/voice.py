@@ -28,7 +28,7 @@ from .microphone import STAYS, sound_input
 if TYPE_CHECKING:
     from ..inference import Recogniser
 
-LONGEST = 60  # s
+MAX_HEARD = 60  # s
 
 
 def voice_view(recogniser: "Recogniser") -> View:
@@ -64,16 +64,16 @@ def voice_view(recogniser: "Recogniser") -> View:
             recorded, sampling_rate = audio.decode({"bytes": content, "path": name})
             facts = audio.facts(recorded, sampling_rate)
             rate = recogniser.sampling_rate
-            waveform = audio.resample(recorded[: LONGEST * sampling_rate], sampling_rate, rate)
+            waveform = audio.resample(recorded[: MAX_HEARD * sampling_rate], sampling_rate, rate)
             emission = recogniser.emission(waveform)
-            result = recogniser.read(emission)
+            result = recogniser.decode(emission)
             heard.update(waveform=waveform, words=result.words, text=result.text)
             heard["drawing"] = draw(plot_words(result.words, waveform, rate))
             lines = [
                 [text(one.text), f"{one.start:.2f}", f"{one.end:.2f}", f"{one.confidence:.0%}"] for one in result.words
             ]
             words = table(["word", "from (s)", "to (s)", "sure"], lines, "Words in time")
-            cut = f": its first {LONGEST} s were heard." if facts.seconds > LONGEST else ""
+            cut = f": its first {MAX_HEARD} s were heard." if facts.seconds > MAX_HEARD else ""
             said = f"<b>{text(result.text)}</b>" if result.text.strip() else "No word was heard in it."
             transcript.value = page(
                 f"{line(text(name) + cut)}{line(said)}{clip_facts(facts)}"
