@@ -3,7 +3,8 @@
 #   make lab          the notebooks in JupyterLab
 #   make test         lint, unit tests, docstring examples, every notebook cell and every exercise's solution
 #   make test-colab   the tests again, with the versions Google Colab ships
-#   make test-browser the notebooks and their views in JupyterLab, in a real browser
+#   make test-browser the notebooks and their views in JupyterLab, and the site, in a real browser
+#   make site         the series and the package's reference as pages, in outputs/site
 #   make soak         the audit over 50,000 damaged files: no crash, no hang
 #   make soak-training  30 kills, each resumed, batches for 10 million clips, the demo corpus half full of bad rows
 #   make bench        the guide's way and ours side by side: some minutes to an hour; BENCH_ARGS="--only padding" chooses
@@ -17,7 +18,7 @@ PYTEST_ARGS ?=
 NAMES ?=
 BENCH_ARGS ?=
 
-.PHONY: setup demo lab test test-colab test-browser soak soak-training bench lint notebooks
+.PHONY: setup demo lab test test-colab test-browser site soak soak-training bench lint notebooks
 .DEFAULT_GOAL := setup
 
 TOO_OLD = Python 3.11 or newer is needed, and $(PYTHON) is older. Name another: make PYTHON=python3.11
@@ -43,9 +44,12 @@ test: setup
 test-colab: .venv-colab/.installed
 	.venv-colab/bin/python -m pytest $(PYTEST_ARGS)
 
-test-browser: .venv/.browser-installed
+test-browser: .venv/.browser-installed .venv/.site-installed
 	@.venv/bin/python tests/browser/chromium.py
 	.venv/bin/python -m pytest tests/browser $(PYTEST_ARGS)
+
+site: .venv/.site-installed
+	.venv/bin/python site/build.py
 
 soak-training: setup
 	.venv/bin/python -m pytest -m soak tests $(PYTEST_ARGS)
@@ -69,6 +73,11 @@ notebooks: setup
 .venv/.browser-installed: .venv/.installed
 	@.venv/bin/python -m pip install --quiet --constraint constraints.txt --editable ".[notebooks,test,browser]" || \
 		{ echo "the browser tests need the Python package playwright, and pip could not install it"; exit 1; }
+	@touch $@
+
+.venv/.site-installed: .venv/.installed
+	@.venv/bin/python -m pip install --quiet --constraint constraints.txt --editable ".[notebooks,test,site]" || \
+		{ echo "the site needs Sphinx, and pip could not install it"; exit 1; }
 	@touch $@
 
 .venv-colab/.installed: pyproject.toml constraints-colab.txt

@@ -263,10 +263,20 @@ def tag() -> str:
     return "v" + tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
 
 
+def colab(notebook: str, repo: str, at: str) -> str:
+    """The address that opens one notebook on Colab."""
+    return f"https://colab.research.google.com/github/{repo}/blob/{at}/notebooks/{notebook}"
+
+
 def badge(notebook: str, repo: str, at: str) -> str:
     """Markdown of the button that opens one notebook on Colab."""
-    address = f"https://colab.research.google.com/github/{repo}/blob/{at}/notebooks/{notebook}"
-    return f"[![Open In Colab](https://colab.research.google.com/assets/colab-badge.svg)]({address})"
+    picture = "https://colab.research.google.com/assets/colab-badge.svg"
+    return f"[![Open In Colab]({picture})]({colab(notebook, repo, at)})"
+
+
+def install_address(repo: str, at: str) -> str:
+    """What pip installs the package from."""
+    return f"git+https://github.com/{repo}@{at}"
 
 
 def stamp_notebook(nb: NotebookNode, badge_line: str, address: str) -> None:
@@ -293,7 +303,7 @@ def stamp(paths: list[Path], readme: Path, clear: bool = False) -> None:
     repo, at = ("", "") if clear else (repository(), tag())
     for path in paths:
         nb = nbformat.read(path, as_version=4)
-        stamp_notebook(nb, repo and badge(path.name, repo, at), repo and f"git+https://github.com/{repo}@{at}")
+        stamp_notebook(nb, repo and badge(path.name, repo, at), repo and install_address(repo, at))
         nbformat.write(nb, path)
     badges = []
     if repo:
