@@ -278,7 +278,7 @@ def test_a_row_takes_few_bytes_while_it_is_audited(tmp_path, monkeypatch, kept):
         return most
 
     peak(64)  # what is imported or cached at the first call is no row's
-    assert (peak(1_500) - peak(500)) / 1_000 < 400
+    assert (peak(1_500) - peak(500)) / 1_000 < 500
 
 
 @pytest.mark.parametrize("column", ["speaker", "speaker_id", "client_id"])
@@ -757,7 +757,8 @@ def test_train_sets_aside_what_the_audit_says_and_keeps_their_list(command, fold
     assert status == 0
     assert len(trained["train"]) == 5
     assert trained["train"][4]["transcription"] == "pay me"
-    assert out.splitlines()[:2] == [
+    assert out.splitlines()[:3] == [
+        f"reading {data}",
         "the audit found 1 empty-file, 1 missing-file, 1 invisible-characters",
         f"2 rows are set aside: {tmp_path / 'out' / 'set_aside.jsonl'} names them",
     ]

@@ -283,7 +283,9 @@ def test_train_leaves_a_folder_that_evaluate_accepts(tones, checkpoint, tmp_path
     command = ["train", str(tones), "--checkpoint", str(checkpoint), "--output-dir", str(out), "--max-steps", "2"]
     assert main([*command, "--json", str(train_json)]) == 0
     printed = capsys.readouterr().out
-    assert printed.startswith("8 clips to train on, 1 to choose the best checkpoint by\nrecipe: learning_rate ")
+    assert printed.startswith(
+        f"reading {tones}\n8 clips to train on, 1 to choose the best checkpoint by\nrecipe: learning_rate "
+    )
     assert "step 2 of 2: loss" in printed
     assert printed.endswith(f"2 steps made no recogniser yet: they are in {out}\n")
     written = json.loads(train_json.read_text())
@@ -353,7 +355,7 @@ def test_train_from_a_stream(checkpoint, tmp_path, capsys):
     command = ["train", str(tmp_path / "data"), "--checkpoint", str(checkpoint), "--output-dir", str(tmp_path / "out")]
     assert main([*command, "--streaming", "--max-steps", "3"]) == 0
     printed = capsys.readouterr().out
-    assert printed.startswith("a stream of clips to train on, 2 to choose the best checkpoint by\n")
+    assert printed.partition("\n")[2].startswith("a stream of clips to train on, 2 to choose the best checkpoint by\n")
     assert "step 3 of 3: loss" in printed
     assert main([*command, "--streaming", "--max-steps", "4", "--resume"]) == 0
     assert "step 4 of 4: loss" in capsys.readouterr().out
@@ -372,6 +374,7 @@ def test_of_two_processes_one_prints_and_writes(tones, checkpoint, tmp_path):
     assert done.returncode == 0, done.stderr[-4_000:]
     lines = [re.sub(r"\d+\.\d+|\d+(?= s)", "#", line) for line in done.stdout.splitlines()]
     assert [line.partition(":")[0].partition(";")[0] for line in lines] == [
+        f"reading {data}",
         "the audit found 1 transcript-no-letters",
         "1 rows are set aside",
         "8 clips to train on, 1 to choose the best checkpoint by",

@@ -18,7 +18,7 @@ def parser() -> argparse.ArgumentParser:
     """The parser of all commands."""
     whole = argparse.ArgumentParser(
         prog="asr-helpers", description="From sound files to a fine-tuned speech recogniser.",
-        formatter_class=partial(argparse.HelpFormatter, max_help_position=16),
+        formatter_class=partial(argparse.HelpFormatter, max_help_position=20),
     )  # fmt: skip
     whole.add_argument("--version", action="version", version=__version__)
     commands = whole.add_subparsers(title="commands (asr-helpers COMMAND --help says more)", metavar="COMMAND")
