@@ -20,7 +20,7 @@ def parser() -> argparse.ArgumentParser:
         prog="asr-helpers", description="From sound files to a fine-tuned speech recogniser.",
         formatter_class=partial(argparse.HelpFormatter, max_help_position=20),
     )  # fmt: skip
-    whole.add_argument("--version", action="version", version=__version__)
+    whole.add_argument("-V", "--version", action="version", version=__version__)
     commands = whole.add_subparsers(title="commands (asr-helpers COMMAND --help says more)", metavar="COMMAND")
     for one in (demo, audit, train, evaluate, transcribe):
         one.add(commands)
