@@ -72,6 +72,9 @@ class Stage(NamedTuple):
         synthetic: the share of the synthetic clips that a round draws.
         frozen_from: from this round of the stage on the convolutions stay as they are: a step takes a sixth less.
         narrow: the share of clips not disturbed that are heard in a telephone's band, below 4 kHz.
+        mixed: before the stage, this share of each weight is taken from the recogniser that all began with: what was
+            forgotten of synthetic voices comes back, and what was learnt of people stays (WiSE-FT,
+            https://arxiv.org/abs/2109.01903).
         muon: train the transformer's matrices with Muon; False for AdamW alone. A stage that changes it has a warm-up.
     """
 
@@ -83,6 +86,7 @@ class Stage(NamedTuple):
     frozen_from: int
     muon: bool = True
     narrow: float = 0.0
+    mixed: float = 0.0
 
 
 # Most of people's clips are heard as they were recorded. A model this small, given hours and not days, learns less from
@@ -93,6 +97,7 @@ STAGES = (
     Stage(2, (8e-4, 7.2e-4), 100, plain=0.7, synthetic=0.15, frozen_from=2),
     Stage(7, (7.2e-4, 4e-4), 0, plain=0.7, synthetic=0.15, frozen_from=4),
     Stage(12, (6e-4, 0.0), 0, plain=0.9, synthetic=0.12, frozen_from=0, narrow=0.3),
+    Stage(3, (2.5e-4, 0.0), 60, plain=0.9, synthetic=0.25, frozen_from=3, narrow=0.3, mixed=0.3),
 )
 # Recipes from train_checkpoint.clip, after the last one that the synthetic checkpoint heard.
 SYNTHETIC = range(77 * train_checkpoint.CLIPS_PER_ROUND, 77 * train_checkpoint.CLIPS_PER_ROUND + 7_000)
@@ -369,7 +374,9 @@ The validation people, by whom the recipe was chosen, and the test people speak 
   in three of people's. It takes all synthetic clips, and people's but for a share, which is heard at another speed
   alone.
 - **Training**: CTC, spans of up to 0.2 s masked, {train_hours:.1f} hours of work in {num_stages} stages. Muon trains
-  the transformer's matrices, AdamW all else, and in the first stage everything:
+  the transformer's matrices, AdamW all else, and in the first stage everything. Before the last stage {mixed:.0%} of
+  each weight is taken back from the recogniser of the first part: that brings back what was forgotten of synthetic
+  voices. The stages were planned one after the other, by the validation people and voices below:
 
 | rounds | rate | optimizers | people undisturbed | of these below 4 kHz | synthetic drawn | convolutions kept from |
 |---|---|---|---|---|---|---|
@@ -402,7 +409,7 @@ def card(record: dict) -> str:
     """The model card, from training.json's content."""
     last = record["history"][-1]
     return CARD.format(
-        **record, train_hours=record["train_seconds"] / 3600, num_stages=len(STAGES),
+        **record, train_hours=record["train_seconds"] / 3600, num_stages=len(STAGES), mixed=STAGES[-1].mixed,
         stages="\n".join(
             f"| {one.rounds} | {one.rates[0]:g} to {one.rates[1]:g} | {'Muon, AdamW' if one.muon else 'AdamW'} "
             f"| {one.plain:.0%} | {one.narrow:.0%} | {one.synthetic:.0%} "
@@ -530,6 +537,10 @@ def main() -> None:
             if here == 0 and stage.warmup:
                 optimizer = Optimizers(model, threads, len(models), stage.muon)
                 done["warm"] = done["steps"] + stage.warmup
+            if here == 0 and stage.mixed:
+                first = AutoModelForCTC.from_pretrained(args.start, dtype=torch.float32).state_dict()
+                for name, weights in model.state_dict().items():
+                    weights.lerp_(first[name], stage.mixed)
             frozen = here >= stage.frozen_from
             for replica in models:
                 replica.wav2vec2.feature_extractor.requires_grad_(not frozen)
