@@ -56,7 +56,7 @@ def test_the_recogniser_reaches_its_cards_number_on_voices_never_heard():
     card = (Path(DEMO.fine_tuned) / "README.md").read_text()
     stated = re.search(r"\| the demo's test rows \|[^|]+\| 66 \| ([\d.]+) \|", card)
     assert scores.wer == pytest.approx(float(stated[1]), abs=0.005)
-    assert scores.wer <= 0.28
+    assert scores.wer <= 0.30
 
 
 def test_a_stage_follows_from_the_round():

@@ -72,9 +72,7 @@ class Stage(NamedTuple):
         synthetic: the share of the synthetic clips that a round draws.
         frozen_from: from this round of the stage on the convolutions stay as they are: a step takes a sixth less.
         narrow: the share of clips not disturbed that are heard in a telephone's band, below 4 kHz.
-        mixed: before the stage, this share of each weight is taken from the recogniser that all began with: what was
-            forgotten of synthetic voices comes back, and what was learnt of people stays (WiSE-FT,
-            https://arxiv.org/abs/2109.01903).
+        mixed: before the stage, `mix` takes this share of each weight from the recogniser that all began with.
         muon: train the transformer's matrices with Muon; False for AdamW alone. A stage that changes it has a warm-up.
     """
 
@@ -99,6 +97,7 @@ STAGES = (
     Stage(12, (6e-4, 0.0), 0, plain=0.9, synthetic=0.12, frozen_from=0, narrow=0.3),
     Stage(3, (2.5e-4, 0.0), 60, plain=0.9, synthetic=0.25, frozen_from=3, narrow=0.3, mixed=0.3),
 )
+MIXED_AT_LAST = 0.2
 # Recipes from train_checkpoint.clip, after the last one that the synthetic checkpoint heard.
 SYNTHETIC = range(77 * train_checkpoint.CLIPS_PER_ROUND, 77 * train_checkpoint.CLIPS_PER_ROUND + 7_000)
 DIGITS = "zero one two three four five six seven eight nine oh".split()
@@ -317,6 +316,20 @@ class Optimizers:
             optimizer.load_state_dict(state)
 
 
+def mix(model, start: Path, share: float) -> None:
+    """Takes a share of each weight from another recogniser, which the model was trained on from.
+
+    What was forgotten of its voices comes back, and what was learnt of people stays (WiSE-FT,
+    https://arxiv.org/abs/2109.01903).
+    """
+    import torch
+    from transformers import AutoModelForCTC
+
+    first = AutoModelForCTC.from_pretrained(start, dtype=torch.float32).state_dict()
+    for name, weights in model.state_dict().items():
+        weights.lerp_(first[name], share)
+
+
 def backward(model, clips, tokenizer, bf16: bool, frozen: bool, seed: int, share: float):
     """The loss of a batch, its gradient times `share` added to the model's; and the seconds of sound."""
     import torch
@@ -375,8 +388,9 @@ The validation people, by whom the recipe was chosen, and the test people speak 
   alone.
 - **Training**: CTC, spans of up to 0.2 s masked, {train_hours:.1f} hours of work in {num_stages} stages. Muon trains
   the transformer's matrices, AdamW all else, and in the first stage everything. Before the last stage {mixed:.0%} of
-  each weight is taken back from the recogniser of the first part: that brings back what was forgotten of synthetic
-  voices. The stages were planned one after the other, by the validation people and voices below:
+  each weight is taken back from the recogniser of the first part, and {mixed_at_last:.0%} after it: that brings back
+  what was forgotten of synthetic voices. The stages were planned one after the other, by the validation people and
+  voices below:
 
 | rounds | rate | optimizers | people undisturbed | of these below 4 kHz | synthetic drawn | convolutions kept from |
 |---|---|---|---|---|---|---|
@@ -409,7 +423,8 @@ def card(record: dict) -> str:
     """The model card, from training.json's content."""
     last = record["history"][-1]
     return CARD.format(
-        **record, train_hours=record["train_seconds"] / 3600, num_stages=len(STAGES), mixed=STAGES[-1].mixed,
+        **record, train_hours=record["train_seconds"] / 3600, num_stages=len(STAGES),
+        mixed=STAGES[-1].mixed, mixed_at_last=MIXED_AT_LAST,
         stages="\n".join(
             f"| {one.rounds} | {one.rates[0]:g} to {one.rates[1]:g} | {'Muon, AdamW' if one.muon else 'AdamW'} "
             f"| {one.plain:.0%} | {one.narrow:.0%} | {one.synthetic:.0%} "
@@ -526,7 +541,8 @@ def main() -> None:
 
     workers = ProcessPoolExecutor(initializer=train_checkpoint._speak_politely)
     with workers as pool, threads:
-        coming = start_round(pool, corpora, args.seed, done["rounds"])
+        if done["rounds"] < args.rounds:
+            coming = start_round(pool, corpora, args.seed, done["rounds"])
         while done["rounds"] < args.rounds:
             started = time.perf_counter()
             groups = batches(finish_round(coming))
@@ -538,9 +554,7 @@ def main() -> None:
                 optimizer = Optimizers(model, threads, len(models), stage.muon)
                 done["warm"] = done["steps"] + stage.warmup
             if here == 0 and stage.mixed:
-                first = AutoModelForCTC.from_pretrained(args.start, dtype=torch.float32).state_dict()
-                for name, weights in model.state_dict().items():
-                    weights.lerp_(first[name], stage.mixed)
+                mix(model, args.start, stage.mixed)
             frozen = here >= stage.frozen_from
             for replica in models:
                 replica.wav2vec2.feature_extractor.requires_grad_(not frozen)
@@ -582,6 +596,14 @@ def main() -> None:
             print(f"{shown} hours {done['audio_hours']:.1f}, waited {waited:.0f} s, {seconds / trained:.0f} x real "
                   f"time, round {time.perf_counter() - started:.0f} s", flush=True)  # fmt: skip
 
+    if done["rounds"] == sum(stage.rounds for stage in STAGES):
+        mix(model, args.start, MIXED_AT_LAST)
+        rates = {name: error_rates(model, clips, tools, bf16) for name, clips in development.items()}
+        done["history"].append(
+            {"round": done["rounds"], "mixed": MIXED_AT_LAST}
+            | {f"wer, {name}": wer for name, (wer, _) in rates.items()}
+            | {f"cer, {name}": cer for name, (_, cer) in rates.items()}
+        )
     first = Path(__file__).resolve().parent / "synthetic_training.json"
     parts = [np.diff(corpus.starts).sum().item() / SAMPLING_RATE / 3600 for corpus in corpora]
     record = {

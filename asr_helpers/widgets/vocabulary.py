@@ -56,9 +56,9 @@ def vocabulary_view(processor: "ProcessorMixin", content: str = "") -> View:
         legend = line("From top: as typed, as written, label id. ␣ is a space, · is nothing.", PALE)
         shown.value = page(line(f"{len(steps)} characters: {counts}.") + "".join(cells) + more + legend)
         with telling(message):
-            ids = encode_text(written.value, processor)
+            encoded = encode_text(written.value, processor)
             normalised = "".join(step.written for step in steps)
-            shown.value += page(line(f"Written: <b>{text(normalised)}</b>") + line(f"Labels: {ids}"))
+            shown.value += page(line(f"Written: <b>{text(normalised)}</b>") + line(f"Labels: {encoded}"))
 
     show()
     written.observe(show, "value")
