@@ -18,7 +18,7 @@ else:
 class TrainerHooks(Trainer):
     """Names of our own for private methods of `transformers.Trainer`: `class OfOurs(TrainerHooks, Trainer)`.
 
-    Read in transformers 5.15 and 5.23.
+    Read in transformers 5.23.
     """
 
     def checkpoints_go_to(self, folder: str) -> str:

@@ -330,7 +330,8 @@ def fine_tune(
     trainer.train(resume_from_checkpoint=checkpoint)
     seconds = time.perf_counter() - started
     # Of what is saved, which need not be what was measured last, nor what had the lowest WER.
-    after = trainer.predict(prepare(validation, processor), metric_key_prefix="eval").metrics or {}
+    prepared: Any = trainer.eval_dataset
+    after = trainer.predict(prepared, metric_key_prefix="eval").metrics or {}
     losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
     result = TrainingResult(
         output_dir=str(output_dir),
