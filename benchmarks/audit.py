@@ -21,7 +21,8 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from asr_helpers.audit import FEWEST_ROWS, audit
+from asr_helpers.audit import audit
+from asr_helpers.audit.work import FEWEST_ROWS
 
 from .common import peak_memory
 

@@ -31,14 +31,13 @@ from asr_helpers.audit import (
     REASONS,
     Audit,
     Finding,
-    _compare,
-    _compare_splits,
     apply,
     audit,
     audit_clip,
     audit_splits,
 )
 from asr_helpers.audit.clip import MASKED_SPAN, num_frames
+from asr_helpers.audit.comparison import compare, compare_splits
 from asr_helpers.audit.reasons import Row
 from asr_helpers.audit.rows import Rows
 from asr_helpers.audit.text import repair_text
@@ -241,8 +240,8 @@ def compared(make: Callable[[int], Row], count: int, speakers: Callable[[int], s
     who = {name: [speakers(number) for number in range(count)] for name in parts}
     started = time.process_time()
     for part in parts.values():
-        _compare(part)
-    _compare_splits(parts, who)
+        compare(part)
+    compare_splits(parts, who)
     return time.process_time() - started
 
 
@@ -266,7 +265,7 @@ def test_a_row_takes_few_bytes_while_it_is_audited(tmp_path, monkeypatch, kept):
     def examine(row, clip, model):  # in a moment, and without the decoder's own memory
         row.seconds, row.sampling_rate, row.digest = 2.0, 16_000, f"{int(row.file):032x}"
 
-    monkeypatch.setattr("asr_helpers.audit.examine_clip", examine)
+    monkeypatch.setattr("asr_helpers.audit.work.examine_clip", examine)
 
     def peak(count):
         rows = MadeRows(count, count, lambda number: b"", name="{}")
@@ -359,8 +358,8 @@ def test_an_audit_of_other_rows_is_refused():
 
 
 def test_several_processes_find_what_one_finds(monkeypatch):
-    monkeypatch.setattr("asr_helpers.audit.FEWEST_ROWS", 1)
-    monkeypatch.setattr("asr_helpers.audit.CHUNK", 3)
+    monkeypatch.setattr("asr_helpers.audit.work.FEWEST_ROWS", 1)
+    monkeypatch.setattr("asr_helpers.audit.work.CHUNK", 3)
     rows = [row() if number % 3 else row(b"", text()) for number in range(10)]
     rows.append(rows[1])
     assert audit(rows, processor(), processes=2) == audit(rows, processor())
@@ -385,7 +384,7 @@ def shared_audit(splits, folder, world_size):
 
 @pytest.mark.parametrize("world_size", [1, 2, 3])
 def test_ranks_decode_each_row_once_in_all_and_never_again(tmp_path, monkeypatch, decoded, world_size):
-    monkeypatch.setattr("asr_helpers.audit.CHUNK", 2)
+    monkeypatch.setattr("asr_helpers.audit.work.CHUNK", 2)
     train = [row(), row(b""), row(None, "pay\u200b me \ud800"), row(None, "café"), row(), row(None, None)]
     splits = {"train": [*train, train[0]], "test": [row(), train[4]]}
     alone = audit_splits(splits, processor())
@@ -424,7 +423,7 @@ class Deadly:
 
 
 def test_a_process_that_is_ended_is_told_of(monkeypatch):
-    monkeypatch.setattr("asr_helpers.audit.FEWEST_ROWS", 1)
+    monkeypatch.setattr("asr_helpers.audit.work.FEWEST_ROWS", 1)
     with pytest.raises(AsrError, match=r"A process that looked at rows of train was ended from outside, or by a file"):
         audit_splits({"train": [{"audio": Deadly(), "transcription": "yes"}]}, processor(), processes=2)
 
@@ -464,14 +463,14 @@ def test_samples_are_decoded_once_and_not_at_all_where_the_header_says_enough(de
 
 
 def test_progress_is_one_line_written_over(monkeypatch, capsys):
-    monkeypatch.setattr("asr_helpers.audit.PROGRESS", 0.0)
     audit([row(), row()], processor())
     assert capsys.readouterr().err == "", "what is done at once needs none"
-    monkeypatch.setattr("asr_helpers.audit.CHUNK", 1)
+    monkeypatch.setattr("asr_helpers.audit.work.PROGRESS", 0.0)
+    monkeypatch.setattr("asr_helpers.audit.work.CHUNK", 1)
     audit([row(), row()], processor())
     shown = capsys.readouterr()
     assert shown.out == ""
-    assert shown.err.startswith("\raudit: 1 of 2 rows, ")
+    assert "\raudit: 1 of 2 rows, " in shown.err
     assert "\raudit: 2 of 2 rows, " in shown.err
     assert shown.err.count("\n") == 1
 
@@ -623,7 +622,7 @@ def command(monkeypatch, tmp_path, capsys):
     """Runs a command with the catalogue's processor; gives its status, its output, its errors and its JSON."""
     monkeypatch.setattr("asr_helpers.models.load_processor", lambda checkpoint: processor())
     monkeypatch.setattr("asr_helpers.training.writes_vocabulary", lambda checkpoint, processor: False)
-    monkeypatch.setattr("asr_helpers.audit.PROGRESS", np.inf)
+    monkeypatch.setattr("asr_helpers.audit.work.PROGRESS", np.inf)
 
     def run(*argv):
         file = tmp_path / "result.json"

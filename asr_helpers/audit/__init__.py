@@ -7,42 +7,26 @@ first; its samples are decoded once, and not at all where the header says enough
 """
 
 import os
-import sys
-import time
-from collections import Counter, defaultdict, deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, zip_longest
-from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from .. import AsrError, audio
-from ..loading import LEADS_OUT, voice_of
 from ..preprocessing import vocabulary
 from .clip import examine_clip
+from .comparison import compare, compare_splits, speakers_of
 from .reasons import MENDED, NORMALISED_AWAY, REASONS, Action, Model, Row, Severity
-from .rows import Rows, first_equal
+from .rows import Rows, only
 from .shares import fingerprint, read_share, share_file, write_share
-from .text import examine_text, repair_text
+from .text import repair_text
+from .work import examine_share, places_of, rows_of
 
 if TYPE_CHECKING:
     from datasets import Dataset
     from transformers import ProcessorMixin
-
-# A clip is a wrong transcript's when it is spoken this many times faster or slower than the corpus's median, and
-# this many times its usual spread; a median of fewer clips says nothing.
-FASTER, SPREADS, FEWEST_CLIPS = 3.0, 5.0, 20
-
-CHUNK = 64  # rows handed to a process at a time: some hundreds of ms of work
-FEWEST_ROWS = 4_096  # some 5 hours, 10 s of work: below, starting processes takes longer than they save
-PROGRESS = 1.0  # s between two updates of the progress line; an audit shorter than that prints none
-
-SPEAKER_COLUMNS = ("speaker", "speaker_id", "client_id", "voice")
 
 
 @dataclass(frozen=True)
@@ -99,70 +83,6 @@ class Audit:
             totals[action]["rows"] += 1
             totals[action]["hours"] += seconds / 3_600
         return totals
-
-
-# A row among the others
-
-
-def _compare(rows: Rows) -> None:
-    """Finds what only the whole split shows."""
-    facts, digests, words = rows.facts, rows.facts["digest"], rows.facts["words"]
-    rates = facts["sampling_rate"]
-    counts = Counter(rates[rates > 0].tolist())
-    usual = max(counts, key=counts.__getitem__, default=0)
-    stay = np.flatnonzero(~rows.lost)
-    for number in stay[(rates[stay] > 0) & (rates[stay] != usual)]:
-        rows.add_problem(
-            number, "mixed-sampling-rates",
-            f"It has {rates[number]} Hz, most of the {len(rows)} clips have {usual}: check that the header is true.",
-        )  # fmt: skip
-    first = stay[first_equal(words[stay])]
-    again = (first != stay) & (digests[first] != digests[stay])
-    for number, other in zip(stay[again], first[again], strict=True):
-        rows.add_problem(number, "duplicate-text", f"Row {other} has the same transcript.")
-    heard = stay[digests[stay] != b""]
-    first = heard[first_equal(digests[heard])]
-    again = first != heard
-    for number, other in zip(heard[again], first[again], strict=True):
-        rows.add_problem(number, "duplicate-audio", f"Row {other} is the same sound.")
-    # Of each clip, the first row that says something else than its first one.
-    differs = words[heard] != words[first]
-    others = dict(zip(first[differs][::-1].tolist(), heard[differs][::-1].tolist(), strict=True))
-    for place in np.flatnonzero(np.isin(first, list(others))):
-        other = first[place] if differs[place] else others[int(first[place])]
-        rows.add_problem(
-            heard[place], "conflicting-transcripts",
-            f"Row {other} is the same sound with another transcript: one of the two is wrong.",
-        )  # fmt: skip
-    _compare_speech_rates(rows)
-    unspaced = np.flatnonzero(facts["unspaced"])
-    if len(unspaced) > len(rows) / 2:
-        rows.add_problem(
-            unspaced[0], "no-word-spaces",
-            f"{len(unspaced)} of {len(rows)} transcripts are in a script without spaces between words: WER counts "
-            "each as one word, so judge by CER.",
-        )  # fmt: skip
-
-
-def _compare_speech_rates(rows: Rows) -> None:
-    seconds, letters = rows.facts["seconds"], rows.facts["letters"]
-    timed = np.flatnonzero((seconds > 0) & (letters > 0) & ~rows.lost)
-    if len(timed) < FEWEST_CLIPS:
-        return
-    rates = letters[timed] / seconds[timed]
-    logarithms = np.log(rates)
-    away = np.abs(logarithms - np.median(logarithms))
-    limit = max(np.log(FASTER), SPREADS * 1.4826 * np.median(away))  # 1.4826: a normal distribution's spread
-    usual = np.median(rates)
-    for place in np.flatnonzero(away > limit):
-        rows.add_problem(
-            timed[place], "speech-rate",
-            f"{rates[place]:.1f} characters a second, where {usual:.1f} is usual here: its transcript may be another "
-            "clip's.",
-        )  # fmt: skip
-
-
-# The audit
 
 
 def audit(
@@ -237,37 +157,24 @@ def audit_splits(
     extractor: Any = getattr(processor, "feature_extractor", None)
     model = Model() if processor is None else Model(extractor.sampling_rate, vocabulary(processor))
     normalises = processor is None or getattr(extractor, "do_normalize", False)
-    places = [(name, start) for name, part in splits.items() for start in range(0, len(part), CHUNK)]
+    places = places_of(splits)
     if folder is None:
-        shares = [_examine_share(splits, places, model, processes)]
+        shares = [examine_share(splits, places, model, processes)]
     else:
-        every = (row for name, start in places for row in _chunk(splits[name], start))
+        every = (row for name, start in places for row in rows_of(splits[name], start))
         name = fingerprint(every, model)
         files = [share_file(Path(folder), name, one, world_size) for one in range(world_size)]
         if not files[rank].is_file():
-            write_share(files[rank], _examine_share(splits, places[rank::world_size], model, processes))
+            write_share(files[rank], examine_share(splits, places[rank::world_size], model, processes))
         shares = [read_share(file) for file in files]
     examined = {name: Rows(len(part)) for name, part in splits.items()}
     chunks = filter(None, chain.from_iterable(zip_longest(*shares)))  # dealt to the ranks in turn
     for (name, _), chunk in zip(places, chunks, strict=True):
         examined[name].extend(chunk)
     for part in examined.values():
-        _compare(part)
-    _compare_splits(examined, _speakers(splits))
+        compare(part)
+    compare_splits(examined, speakers_of(splits))
     return {name: _audit(part, normalises) for name, part in examined.items()}
-
-
-def _examine_share(
-    splits: Mapping[str, Any], places: list[tuple[str, int]], model: Model, processes: int
-) -> Iterator[list[Row]]:
-    """Looks at the chunks that begin at these rows of these splits."""
-    total = sum(min(CHUNK, len(splits[name]) - start) for name, start in places)
-    chunks = ((name, _chunk(splits[name], start)) for name, start in places)
-    progress = _Progress(total)
-    for _, done in _work(chunks, model, processes if total >= FEWEST_ROWS else 1):
-        yield done
-        progress.add(done)
-    progress.end()
 
 
 def _audit(rows: Rows, normalises: bool) -> Audit:
@@ -286,145 +193,6 @@ def _audit(rows: Rows, normalises: bool) -> Audit:
         characters=rows.characters,
         digests=[digest.decode() for digest in rows.facts["digest"].tolist()],
     )
-
-
-def _examine(rows: list[tuple[Any, Any, str, bool]], model: Model) -> list[Row]:
-    """Looks at rows given as `_chunk` gives them."""
-    examined = []
-    for clip, text, file, outside in rows:
-        row = Row(file)
-        examine_text(row, text, model)
-        if outside:
-            row.problems["outside-folder"] = "Its file_name leads out of the folder: bring the file into the folder."
-        else:
-            examine_clip(row, clip, model)
-        examined.append(row)
-    return examined
-
-
-def _chunk(rows: Any, start: int) -> list[tuple[Any, Any, str, bool]]:
-    """CHUNK rows from a place on, as (audio, transcription, file, whether it leads out of its folder)."""
-    part = rows[start : start + CHUNK]
-    if not isinstance(rows, Sequence):  # a dataset's slice is a dict of columns
-        part = [dict(zip(part, values, strict=True)) for values in zip(*part.values(), strict=True)]
-    return [(row.get("audio"), row.get("transcription"), _file(row), bool(row.get(LEADS_OUT))) for row in part]
-
-
-def _file(row: Mapping[str, Any]) -> str:
-    clip = row.get("audio")
-    path = clip.get("path") if isinstance(clip, dict) else clip if isinstance(clip, (str, os.PathLike)) else None
-    return str(row.get(LEADS_OUT) or path or row.get("path") or "")
-
-
-def _work(chunks: Iterable[tuple[str, list]], model: Model, processes: int) -> Iterator[tuple[str, list[Row]]]:
-    """Examines chunks in their order, no more of them at once than keeps the processes busy."""
-    if processes < 2:
-        for name, chunk in chunks:
-            yield name, _examine(chunk, model)
-        return
-    waiting: deque = deque()
-
-    def first() -> tuple[str, list[Row]]:
-        name, examined = waiting.popleft()
-        try:
-            return name, examined.result()
-        except BrokenProcessPool:
-            raise AsrError(
-                f"A process that looked at rows{f' of {name}' if name else ''} was ended from outside, or by a file "
-                "that breaks the decoder: look at half of the rows at a time to find it."
-            ) from None
-
-    # spawn: this process may hold threads and locks of other libraries that a copy of it could not use.
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        for name, chunk in chunks:
-            waiting.append((name, pool.submit(_examine, chunk, model)))
-            if len(waiting) > 2 * processes:
-                yield first()
-        while waiting:
-            yield first()
-
-
-class _Progress:
-    """A line on stderr that is written over, in a terminal as in a notebook."""
-
-    def __init__(self, total: int):
-        self.total, self.done, self.seconds = total, 0, 0.0
-        self.started = self.shown = time.perf_counter()
-
-    def add(self, rows: list[Row]) -> None:
-        self.done += len(rows)
-        self.seconds += sum(row.seconds for row in rows)
-        now = time.perf_counter()
-        if now - self.shown > PROGRESS and (self.done < self.total or self.shown != self.started):
-            self.shown = now
-            times = self.seconds / (now - self.started)
-            print(f"\raudit: {self.done} of {self.total} rows, {times:.0f} × real time ", end="", file=sys.stderr)
-            sys.stderr.flush()
-
-    def end(self) -> None:
-        if self.shown != self.started:
-            print(file=sys.stderr)
-
-
-def _speakers(splits: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Who speaks in each split's rows: a column's word, or the demo paths'; "" where that is not known."""
-    speakers, voices = {}, {}
-    for name, rows in splits.items():
-        columns = rows.column_names if hasattr(rows, "column_names") else (rows[0].keys() if len(rows) else ())
-        column = next((one for one in SPEAKER_COLUMNS if one in columns), None)
-        speakers[name] = [str(row.get(column) or "") for row in _only(rows, column)] if column else [""] * len(rows)
-        if "path" in columns:
-            voices[name] = [voice_of(row.get("path") or "") or "" for row in _only(rows, "path")]
-    # Many corpora's names begin alike, as in clip_0001.wav: that is no voice.
-    if len({one for part in voices.values() for one in part} - {""}) > 1 and not any(map(any, speakers.values())):
-        speakers |= voices
-    return speakers
-
-
-def _only(rows: Any, column: str) -> Any:
-    return rows.select_columns([column]) if hasattr(rows, "select_columns") else rows
-
-
-def _compare_splits(splits: dict[str, Rows], speakers: dict[str, list[str]]) -> None:
-    """Finds what only several splits together show."""
-    if len(splits) < 2:
-        return
-    _compare_clips(splits)
-    first: dict[str, int] = {}
-    for number, speaker in enumerate(speakers.get("test", [])):
-        first.setdefault(speaker, number)
-    for name in splits:
-        if name == "test" or "test" not in splits:
-            continue
-        known = set(speakers[name]) - {""}
-        counts = Counter(one for one in speakers["test"] if one in known)
-        for speaker, count in counts.items():
-            splits["test"].add_problem(
-                first[speaker], "speaker-in-two-splits",
-                f"The speaker {speaker!r} of {count} test rows also speaks in {name}: the measure will flatter.",
-            )  # fmt: skip
-
-
-def _compare_clips(splits: dict[str, Rows]) -> None:
-    order: list[str] = [name for name in ("test", "validation", "train") if name in splits]
-    order += [name for name in splits if name not in order]
-    # Of the rows of all splits, one split after the other: the split's place in `order`, the row's number, its digest.
-    parts = np.repeat(np.arange(len(order)), [len(splits[name]) for name in order])
-    numbers = np.concatenate([np.arange(len(splits[name])) for name in order])
-    digests = np.concatenate([splits[name].facts["digest"] for name in order])
-    lost = np.concatenate([splits[name].lost for name in order])
-    measuring = np.flatnonzero((digests != b"") & ~lost)  # what is set aside measures nothing
-    known, first = np.unique(digests[measuring], return_index=True)
-    if not len(known):
-        return
-    found = np.minimum(np.searchsorted(known, digests), len(known) - 1)
-    where = measuring[first[found]]  # the first row with that sound; any row where the sound is not known
-    for place in np.flatnonzero((known[found] == digests) & (parts[where] < parts)):
-        splits[order[parts[place]]].add_problem(
-            numbers[place], "clip-in-two-splits",
-            f"It is row {numbers[where[place]]} of {order[parts[where[place]]]} too, where it is to measure: it must "
-            "not teach.",
-        )  # fmt: skip
 
 
 def apply(rows: "Dataset | list[dict]", audit: Audit) -> tuple["Dataset | list[dict]", list[dict[str, Any]]]:
@@ -449,7 +217,7 @@ def apply(rows: "Dataset | list[dict]", audit: Audit) -> tuple["Dataset | list[d
     for one in audit.findings:
         if one.action == "set aside":
             gone[one.row].append(one)
-    texts = [row["transcription"] for row in _only(rows, "transcription")]
+    texts = [row["transcription"] for row in only(rows, "transcription")]
     aside = [
         {
             "row": number, "file": found[0].file, "transcription": texts[number],

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 from hashlib import blake2b
+from typing import Any
 
 import numpy as np
 
@@ -83,3 +84,8 @@ def first_equal(values: np.ndarray) -> np.ndarray:
     """
     _, first, inverse = np.unique(values, return_index=True, return_inverse=True)
     return first[inverse]
+
+
+def only(rows: Any, column: str) -> Any:
+    """Rows with one of their columns, so that no other is read."""
+    return rows.select_columns([column]) if hasattr(rows, "select_columns") else rows
