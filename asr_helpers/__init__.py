@@ -7,8 +7,12 @@ package imports none of torch, transformers or datasets: each is imported where 
 from importlib.metadata import PackageNotFoundError, version
 
 
-class AsrError(ValueError):
-    """Input that cannot be used. The message names the offending value and the way out."""
+class AsrError(Exception):
+    """What could not be done. The message names the offending value and the way out."""
+
+
+class InputError(AsrError, ValueError):
+    """Input that cannot be used: a row, a file, a name, an argument. Most errors of this package are of this kind."""
 
 
 try:

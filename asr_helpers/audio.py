@@ -16,7 +16,7 @@ import numpy as np
 import soundfile
 import soxr
 
-from . import AsrError
+from . import InputError
 
 Audio = dict | str | os.PathLike | bytes
 # Hz. Below, speech is not understood, and a wrong header would blow a clip up many times over when it is resampled.
@@ -72,22 +72,22 @@ def as_waveform(samples: np.ndarray) -> np.ndarray:
         The same array, (num_samples,) float.
 
     Raises:
-        AsrError: it has another number of axes than one, or holds something else than floats.
+        InputError: it has another number of axes than one, or holds something else than floats.
     """
     samples = np.asarray(samples)
     if samples.ndim != 1:
         few = f": take the mean over axis {int(np.argmin(samples.shape))}, its channels" if samples.ndim == 2 else ""
-        raise AsrError(f"A waveform has one axis, (num_samples,), and this one has the shape {samples.shape}{few}.")
+        raise InputError(f"A waveform has one axis, (num_samples,), and this one has the shape {samples.shape}{few}.")
     if not np.issubdtype(samples.dtype, np.floating):
         whole = f": divide by {np.iinfo(samples.dtype).max + 1:,}" if samples.dtype.kind == "i" else ""
-        raise AsrError(f"A waveform holds floats in [-1, 1], and this one holds {samples.dtype}{whole}.")
+        raise InputError(f"A waveform holds floats in [-1, 1], and this one holds {samples.dtype}{whole}.")
     return samples
 
 
-def _unreadable(audio: Audio, error: Exception) -> AsrError:
+def _unreadable(audio: Audio, error: Exception) -> InputError:
     reason = "" if isinstance(error, MemoryError) else getattr(error, "error_string", str(error)).rstrip(".")
     reason = reason or "it breaks off or is damaged"  # libsndfile has no words for a damaged FLAC
-    return AsrError(f"{name_of(audio)!r} is not a sound file that can be read ({reason}): use WAV, FLAC, OGG or MP3.")
+    return InputError(f"{name_of(audio)!r} is not a sound file that can be read ({reason}): use WAV, FLAC, OGG or MP3.")
 
 
 def open_sound(audio: Audio) -> soundfile.SoundFile:
@@ -96,17 +96,17 @@ def open_sound(audio: Audio) -> soundfile.SoundFile:
     A row's bytes are preferred to its path: on a hub the path exists nowhere here.
 
     Raises:
-        AsrError: there is no such file, or it is no sound file.
+        InputError: there is no such file, or it is no sound file.
     """
     content: Any = audio
     if isinstance(audio, dict):
         content = audio["bytes"] if audio.get("bytes") is not None else audio.get("path")
     if content is None:
-        raise AsrError("A row's audio holds neither bytes nor a path: there is no sound to read.")
+        raise InputError("A row's audio holds neither bytes nor a path: there is no sound to read.")
     if isinstance(content, bytes):
         content = _Bytes(content)
     elif not Path(content).is_file():
-        raise AsrError(f"There is no file {str(content)!r}: check the path.")
+        raise InputError(f"There is no file {str(content)!r}: check the path.")
     try:
         file = soundfile.SoundFile(content)
     except (soundfile.LibsndfileError, TypeError) as error:  # TypeError: by its name the file has no header (.raw)
@@ -128,7 +128,7 @@ def read_samples(file: soundfile.SoundFile, audio: Audio = b"") -> np.ndarray:
         (num_samples, num_channels) float32.
 
     Raises:
-        AsrError: it breaks off.
+        InputError: it breaks off.
     """
     try:
         return file.read(dtype="float32", always_2d=True)
@@ -144,7 +144,7 @@ def decode(audio: Audio) -> tuple[np.ndarray, int]:
         The waveform, (num_samples,) float32 in [-1, 1], and its sampling rate in Hz.
 
     Raises:
-        AsrError: there is no such file, it is no sound file, it breaks off, or a sample is no number.
+        InputError: there is no such file, it is no sound file, it breaks off, or a sample is no number.
     """
     with open_sound(audio) as file:
         with np.errstate(all="ignore"):
@@ -166,7 +166,7 @@ def resample(waveform: np.ndarray, sampling_rate: int, new_rate: int) -> np.ndar
         (about num_samples * new_rate / sampling_rate,) float32.
 
     Raises:
-        AsrError: it is no waveform, or a rate is not above 0.
+        InputError: it is no waveform, or a rate is not above 0.
 
     >>> resample(np.zeros(800, dtype="float32"), 8_000, 16_000).shape
     (1600,)
@@ -174,7 +174,7 @@ def resample(waveform: np.ndarray, sampling_rate: int, new_rate: int) -> np.ndar
     waveform = as_waveform(waveform)
     for rate in (sampling_rate, new_rate):
         if not rate > 0:
-            raise AsrError(f"A sampling rate is above 0 Hz, and this one is {rate!r}.")
+            raise InputError(f"A sampling rate is above 0 Hz, and this one is {rate!r}.")
     return waveform if sampling_rate == new_rate else soxr.resample(waveform, sampling_rate, new_rate)
 
 
@@ -185,11 +185,11 @@ def load(audio: Audio, sampling_rate: int) -> np.ndarray:
         (num_samples,) float32 in [-1, 1] at `sampling_rate` Hz.
 
     Raises:
-        AsrError: as `decode`, or its own rate is none that speech is recorded at.
+        InputError: as `decode`, or its own rate is none that speech is recorded at.
     """
     waveform, its_rate = decode(audio)
     if not LOWEST_RATE <= its_rate <= HIGHEST_RATE:
-        raise AsrError(
+        raise InputError(
             f"{name_of(audio)!r}: its header gives {its_rate} Hz, at which no speech is recorded; write the true rate "
             "there."
         )
@@ -225,14 +225,14 @@ def facts(waveform: np.ndarray, sampling_rate: int) -> ClipFacts:
         sampling_rate: Hz.
 
     Raises:
-        AsrError: it is no waveform, or there is no sample.
+        InputError: it is no waveform, or there is no sample.
 
     >>> facts(np.tile([0.5, -0.5], 4_000), 8_000).level  # a square wave of half the full scale
     -6.02...
     """
     waveform = as_waveform(waveform)
     if not len(waveform):
-        raise AsrError("The clip has no samples: there is nothing to measure.")
+        raise InputError("The clip has no samples: there is nothing to measure.")
     size = min(round(FRAME * sampling_rate), len(waveform))
     pieces = waveform[: len(waveform) // size * size].reshape(-1, size).astype(np.float64)  # (pieces, size)
     power = (pieces**2).mean(axis=1)

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from . import AsrError
+from . import AsrError, InputError
 from .compat import TrainerHooks
 
 MANIFEST = "manifest.json"
@@ -168,7 +168,7 @@ class WholeCheckpoints(TrainerHooks):
 
         Raises:
             Terminated: after SIGTERM.
-            AsrError: the disk is full.
+            InputError: the disk is full.
         """
         self._earlier = () if resume_from_checkpoint else tuple(all_checkpoints(str(self.args.output_dir)))
         with _sigterm_calls(lambda: setattr(self, "terminating", True)):
@@ -249,7 +249,7 @@ def _full_disk_explained(output_dir: Path, name: str) -> Iterator[None]:
         shutil.rmtree(output_dir / PARTIAL, ignore_errors=True)
         last = next(iter(all_checkpoints(output_dir)), None)
         way_out = f"{last.name} is whole: resume=True goes on from it" if last else "start anew"
-        raise AsrError(
+        raise InputError(
             f"There is no room in {str(output_dir)!r} for {name} ({str(error).splitlines()[0]}): "
             f"free some, then {way_out}."
         ) from error

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import AsrError
+from . import AsrError, InputError
 from .audio import as_waveform
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class DataCollatorCTCWithPadding:
             `attention_mask`, (B, T), where the feature extractor says `return_attention_mask`.
 
         Raises:
-            AsrError: there is no example, a waveform is none, or a label is not the processor's.
+            InputError: there is no example, a waveform is none, or a label is not the processor's.
         """
         import torch
 
@@ -65,18 +65,18 @@ class DataCollatorCTCWithPadding:
 
 def _check_examples(examples: list[dict[str, Any]], num_tokens: int) -> None:
     if not examples:
-        raise AsrError("There is no example to make a batch of.")
+        raise InputError("There is no example to make a batch of.")
     for row, example in enumerate(examples):
         for name in ("input_values", "labels"):
             if name not in example:
-                raise AsrError(f"Example {row} has no {name!r}, only {', '.join(example)}: prepare the rows first.")
+                raise InputError(f"Example {row} has no {name!r}, only {', '.join(example)}: prepare the rows first.")
         try:
             as_waveform(example["input_values"])
         except AsrError as error:
-            raise AsrError(f"Example {row}: {error}") from None
+            raise InputError(f"Example {row}: {error}") from None
         wrong = [label for label in example["labels"] if not 0 <= label < num_tokens]
         if wrong:
-            raise AsrError(
+            raise InputError(
                 f"Example {row} has the label {wrong[0]}, and the vocabulary has {num_tokens} tokens: "
                 "prepare the rows with this processor."
             )

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import AsrError
+from . import AsrError, InputError
 from .preprocessing import normalise_text, vocabulary
 
 if TYPE_CHECKING:
@@ -47,11 +47,11 @@ class ErrorCounts:
         """(S + D + I) / (H + S + D): at least 0, and above 1 when much was inserted.
 
         Raises:
-            AsrError: there is no word in the references, so there is no rate.
+            InputError: there is no word in the references, so there is no rate.
         """
         said = self.hits + self.substitutions + self.deletions
         if not said:
-            raise AsrError("Nothing was said, so there is no error rate: leave out what has no reference.")
+            raise InputError("Nothing was said, so there is no error rate: leave out what has no reference.")
         return self.errors / said
 
 
@@ -111,24 +111,24 @@ class AlignedWord:
 def _check(references: Sequence[str], hypotheses: Sequence[str]) -> None:
     for name, texts in (("references", references), ("hypotheses", hypotheses)):
         if isinstance(texts, str):
-            raise AsrError(f"The {name} are one text, {texts[:40]!r}: put it in a list.")
+            raise InputError(f"The {name} are one text, {texts[:40]!r}: put it in a list.")
         for row, text in enumerate(texts):
             if not isinstance(text, str):
-                raise AsrError(f"Utterance {row} of the {name} is no text but {text!r}.")
+                raise InputError(f"Utterance {row} of the {name} is no text but {text!r}.")
     if len(references) != len(hypotheses):
-        raise AsrError(f"{len(references)} references and {len(hypotheses)} hypotheses: there must be one each.")
+        raise InputError(f"{len(references)} references and {len(hypotheses)} hypotheses: there must be one each.")
     if not len(references):
-        raise AsrError("There is no utterance to score.")
+        raise InputError("There is no utterance to score.")
     for row, reference in enumerate(references):
         if not reference.strip():
-            raise AsrError(f"The reference of utterance {row} is empty: an error rate needs words; leave the row out.")
+            raise InputError(f"The reference of utterance {row} is empty: an error rate needs words; leave it out.")
 
 
 def count_errors(references: Sequence[str], hypotheses: Sequence[str]) -> list[ErrorCounts]:
     """Each utterance's word errors.
 
     Raises:
-        AsrError: the lists differ in length, or a reference is empty.
+        InputError: the lists differ in length, or a reference is empty.
 
     >>> count_errors(["I LOST MY CARD TODAY"], ["A LOST CARD TODAY NOW"])[0]
     ErrorCounts(hits=3, substitutions=1, deletions=1, insertions=1)
@@ -168,7 +168,7 @@ def score(references: Sequence[str], hypotheses: Sequence[str], seed: int = 0) -
     error rate, and none is made up for it.
 
     Raises:
-        AsrError: the lists differ in length or are empty, or a reference is empty.
+        InputError: the lists differ in length or are empty, or a reference is empty.
 
     >>> score(["MY CARD IS LOST", "HELLO"], ["MY CAR IS LOST", "HELLO"]).wer
     0.2
@@ -204,7 +204,7 @@ def evaluate(recogniser: "Recogniser", rows: Iterable[dict[str, Any]]) -> tuple[
         The scores, and each row's `reference` and `hypothesis`.
 
     Raises:
-        AsrError: there is no row, or one cannot be read or has no text to score.
+        InputError: there is no row, or one cannot be read or has no text to score.
     """
     characters = vocabulary(recogniser.processor)
     transcripts = []
@@ -213,7 +213,7 @@ def evaluate(recogniser: "Recogniser", rows: Iterable[dict[str, Any]]) -> tuple[
             reference = normalise_text(row["transcription"], characters).text
             transcripts.append({"reference": reference, "hypothesis": recogniser.transcribe(row["audio"]).text})
         except AsrError as error:
-            raise AsrError(f"Row {number}: {error}") from error
+            raise InputError(f"Row {number}: {error}") from error
     references, hypotheses = ([row[side] for row in transcripts] for side in ("reference", "hypothesis"))
     return score(references, hypotheses), transcripts
 
@@ -260,13 +260,13 @@ def group_counts(groups: Sequence[str], counts: Sequence[ErrorCounts]) -> dict[s
         counts: from `count_errors`.
 
     Raises:
-        AsrError: the lists differ in length.
+        InputError: the lists differ in length.
 
     >>> group_counts(["b", "a", "b"], count_errors(["X", "Y", "Z"], ["X", "", "Z"]))["a"]
     [ErrorCounts(hits=0, substitutions=0, deletions=1, insertions=0)]
     """
     if len(groups) != len(counts):
-        raise AsrError(f"{len(groups)} groups and {len(counts)} counts: each utterance has one of each.")
+        raise InputError(f"{len(groups)} groups and {len(counts)} counts: each utterance has one of each.")
     found: dict[str, list[ErrorCounts]] = {name: [] for name in sorted(set(groups))}
     for name, count in zip(groups, counts, strict=True):
         found[name].append(count)
@@ -299,7 +299,7 @@ def compute_metrics(prediction: "EvalPrediction", processor: "ProcessorMixin") -
         plateau on which CTC training starts, and on which a bad recipe stays.
 
     Raises:
-        AsrError: the predictions are no ids, an id is not the processor's, or a reference is empty.
+        InputError: the predictions are no ids, an id is not the processor's, or a reference is empty.
     """
     import jiwer
 
@@ -307,14 +307,14 @@ def compute_metrics(prediction: "EvalPrediction", processor: "ProcessorMixin") -
     both: tuple[tuple[str, Any], ...] = (("predictions", prediction.predictions), ("labels", prediction.label_ids))
     for name, ids in both:
         if np.ndim(ids) != 2:
-            raise AsrError(
+            raise InputError(
                 f"The {name} have the shape {np.shape(ids)}, and (clips, ids) is wanted: "
                 "give Trainer preprocess_logits_for_metrics=argmax_ids."
             )
         wrong = np.argwhere((ids != -100) & ((ids < 0) | (ids >= len(processor.tokenizer))))
         if len(wrong):
             clip, place = wrong[0]
-            raise AsrError(
+            raise InputError(
                 f"The {name} of clip {clip} hold the id {ids[clip, place]}, and the vocabulary has "
                 f"{len(processor.tokenizer)} tokens: the model and the processor do not belong together."
             )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from . import AsrError, audio
+from . import AsrError, InputError, audio
 from .audio import Audio
 from .models import load_processor, model_loading, onednn_disabled
 from .preprocessing import vocabulary
@@ -73,13 +73,14 @@ class Recogniser:
             (frames, vocabulary) float32 probabilities.
 
         Raises:
-            AsrError: it is no waveform, is shorter than one frame, 25 ms, or too long for the memory.
+            InputError: it is no waveform, or is shorter than one frame, 25 ms.
+            AsrError: it is too long for the memory.
         """
         import torch
 
         waveform = audio.as_waveform(waveform)
         if len(waveform) < 400:
-            raise AsrError(
+            raise InputError(
                 f"A clip of {len(waveform)} samples is shorter than one frame (400): there is nothing to hear."
             )
         inputs = self.processor(waveform, sampling_rate=self.sampling_rate, return_tensors="pt")
@@ -100,10 +101,10 @@ class Recogniser:
         """Greedy CTC decoding of an emission, (frames, vocabulary).
 
         Raises:
-            AsrError: it has another shape.
+            InputError: it has another shape.
         """
         if np.ndim(emission) != 2 or emission.shape[1] != self.model.config.vocab_size:
-            raise AsrError(
+            raise InputError(
                 f"An emission is (frames, {self.model.config.vocab_size}), and this one has the shape "
                 f"{np.shape(emission)}: give one clip's, frames first."
             )
@@ -122,13 +123,14 @@ class Recogniser:
         """From a dataset row's undecoded audio, a path, or a file's bytes, to text.
 
         Raises:
-            AsrError: it cannot be read, is shorter than one frame, or too long for the memory.
+            InputError: it cannot be read, or is shorter than one frame.
+            AsrError: it is too long for the memory.
         """
         waveform = audio.load(clip, self.sampling_rate)
         try:
             return self.decode(self.emission(waveform))
         except AsrError as error:
-            raise AsrError(f"{audio.name_of(clip)!r}: {error}") from error
+            raise type(error)(f"{audio.name_of(clip)!r}: {error}") from error
 
     def pipeline(self) -> "AutomaticSpeechRecognitionPipeline":
         """The `transformers` pipeline of the same model.
@@ -168,12 +170,12 @@ def _check_belonging(checkpoint: str | Path, config: "PretrainedConfig", process
     tokenizer = processor.tokenizer
     ids = tokenizer.convert_tokens_to_ids(sorted(vocabulary(processor) - {" "}))
     if not max(ids, default=0) < config.vocab_size <= len(tokenizer):
-        raise AsrError(
+        raise InputError(
             f"The model of {str(checkpoint)!r} writes {config.vocab_size} tokens and its processor knows "
             f"{len(tokenizer)}: save the processor it was trained with beside it."
         )
     if config.pad_token_id != tokenizer.pad_token_id:
-        raise AsrError(
+        raise InputError(
             f"In {str(checkpoint)!r} the model's blank is token {config.pad_token_id} and the processor's is "
             f"{tokenizer.pad_token_id}: save the processor it was trained with beside it."
         )
@@ -183,7 +185,7 @@ def load_recogniser(checkpoint: str | Path) -> Recogniser:
     """Loads a fine-tuned checkpoint, from a folder or by its name on the hub.
 
     Raises:
-        AsrError: there is no such folder, it lacks its processor, its weights or its CTC head, or the model and the
+        InputError: there is no such folder, it lacks its processor, its weights or its CTC head, or the model and the
             processor do not belong together.
     """
     import torch
@@ -195,7 +197,7 @@ def load_recogniser(checkpoint: str | Path) -> Recogniser:
             checkpoint, dtype=torch.float32, trust_remote_code=False, output_loading_info=True
         )
     if any(key.startswith("lm_head") for key in report["missing_keys"]):
-        raise AsrError(f"{str(checkpoint)!r} has no CTC head, so it cannot write yet: fine-tune it first.")
+        raise InputError(f"{str(checkpoint)!r} has no CTC head, so it cannot write yet: fine-tune it first.")
     _check_belonging(checkpoint, model.config, processor)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     return Recogniser(model.to(device).eval(), processor)

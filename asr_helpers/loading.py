@@ -14,7 +14,7 @@ from itertools import islice
 from pathlib import Path, PureWindowsPath
 from typing import TYPE_CHECKING, Any
 
-from . import AsrError, audio
+from . import AsrError, InputError, audio
 from .compat import split_of_word
 from .sources import Source
 
@@ -37,7 +37,7 @@ def load_rows(source: Source, split: str = "train") -> "Dataset":
         split: a `datasets` split: "train", "train[:100]".
 
     Raises:
-        AsrError: the dataset has no such split, or lacks a column.
+        InputError: the dataset has no such split, or lacks a column.
     """
     from datasets import Audio, ReadInstruction, concatenate_datasets, load_dataset
 
@@ -52,7 +52,7 @@ def load_rows(source: Source, split: str = "train") -> "Dataset":
     except AsrError:
         raise
     except (ValueError, OSError) as error:  # OSError: the hub is out of reach, or has no such dataset
-        raise AsrError(f"{source.dataset!r} cannot be loaded: {str(error).splitlines()[0]}") from error
+        raise InputError(f"{source.dataset!r} cannot be loaded: {str(error).splitlines()[0]}") from error
     _check_columns(source.dataset, rows.column_names)
     # Without this, touching a row needs torchcodec and FFmpeg.
     return rows.cast_column("audio", Audio(decode=False))
@@ -61,7 +61,7 @@ def load_rows(source: Source, split: str = "train") -> "Dataset":
 def _check_columns(name: str, columns: Iterable[str], sound: str = "audio") -> None:
     missing = {sound, "transcription"} - set(columns)
     if missing:
-        raise AsrError(
+        raise InputError(
             f"{name!r} has no column {sorted(missing)[0]!r}, only {', '.join(columns)}: "
             "a folder needs a metadata.csv with file_name and transcription."
         )
@@ -82,11 +82,11 @@ def _read_folder(folder: str, missing_files: bool = False, outside_files: bool =
     splits: dict[str, list[dict[str, Any]]] = {}
     tables = sorted(Path(folder).rglob("metadata.csv"))
     if not tables:
-        raise AsrError(f"{folder!r} has no metadata.csv: write one with file_name and transcription.")
+        raise InputError(f"{folder!r} has no metadata.csv: write one with file_name and transcription.")
     for split, row in folder_rows(map(TablePart, tables), folder, missing_files, outside_files):
         splits.setdefault(split, []).append(row)
     if not splits:
-        raise AsrError(f"{str(tables[0])!r} has no rows: write one for each sound.")
+        raise InputError(f"{str(tables[0])!r} has no rows: write one for each sound.")
     return {
         name: Dataset.from_list(splits[name]).cast_column("audio", Audio(decode=False))
         for name in SPLITS
@@ -140,16 +140,16 @@ def folder_rows(
     for part in parts:
         table = part.table
         if not table.resolve().is_relative_to(Path(folder).resolve()):
-            raise AsrError(f"{str(table)!r} leads out of {folder!r}: bring the file into the folder.")
+            raise InputError(f"{str(table)!r} leads out of {folder!r}: bring the file into the folder.")
         for number, line, _ in _read_table(part):
             name = Path(line.pop("file_name"))
             path = table.parent / name
             where = f"{str(table)!r}, line {number}"
             outside = _leaves(name, path, folder)
             if outside and not outside_files:
-                raise AsrError(f"{where}: {str(name)!r} leads out of {folder!r}: bring the file into the folder.")
+                raise InputError(f"{where}: {str(name)!r} leads out of {folder!r}: bring the file into the folder.")
             if not missing_files and not outside and not os.path.isfile(path):  # Path.is_file raises for a long name
-                raise AsrError(f"{where}: there is no file {str(path)!r}.")
+                raise InputError(f"{where}: there is no file {str(path)!r}.")
             row = {**line, "audio": None if outside else str(path.absolute())}
             if outside_files:
                 row[LEADS_OUT] = str(name) if outside else ""
@@ -185,22 +185,22 @@ def _read_table(part: TablePart) -> Iterator[tuple[int, dict[str, str], int]]:
             _check_columns(str(table), columns, sound="file_name")
             for column in ("audio", LEADS_OUT):
                 if column in columns:
-                    raise AsrError(f"{str(table)!r} has a column {column!r}, a name that is taken: rename it.")
+                    raise InputError(f"{str(table)!r} has a column {column!r}, a name that is taken: rename it.")
             if part.offset:
                 file.seek(part.offset)
                 skipped = part.line - lines.line_num
             for line in islice(lines, part.rows):
                 number = lines.line_num + skipped
                 if None in line:
-                    raise AsrError(
+                    raise InputError(
                         f"{str(table)!r}, line {number}: more fields than columns; put a text with a comma in quotes."
                     )
                 yield number, line, file.tell()
         except UnicodeDecodeError:
-            raise AsrError(f"{str(table)!r} is not written in UTF-8: save it so.") from None
+            raise InputError(f"{str(table)!r} is not written in UTF-8: save it so.") from None
         except csv.Error as error:
             number = lines.line_num + skipped
-            raise AsrError(f"{str(table)!r}, line {number}: {error}; is a quote left open?") from None
+            raise InputError(f"{str(table)!r}, line {number}: {error}; is a quote left open?") from None
 
 
 def voice_of(path: str) -> str | None:
@@ -235,16 +235,16 @@ def split_by_voice(rows: "Dataset", held_out: Iterable[str]) -> tuple["Dataset",
         (train, test): no voice is in both.
 
     Raises:
-        AsrError: a voice speaks no row, or the rows have no `path` that would name theirs.
+        InputError: a voice speaks no row, or the rows have no `path` that would name theirs.
     """
     if "path" not in rows.column_names:
-        raise AsrError(f"The rows have no 'path' that would name a voice, only {', '.join(rows.column_names)}.")
+        raise InputError(f"The rows have no 'path' that would name a voice, only {', '.join(rows.column_names)}.")
     apart = set(held_out)
     heard = [voice_of(path) or "" for path in rows["path"]]
     unknown = apart - set(heard)
     if unknown:
         voices = ", ".join(sorted({*heard} - {""}))
-        raise AsrError(f"No row is spoken by {sorted(unknown)[0]!r}: the voices are {voices}.")
+        raise InputError(f"No row is spoken by {sorted(unknown)[0]!r}: the voices are {voices}.")
     test = [index for index, voice in enumerate(heard) if voice in apart]
     train = [index for index, voice in enumerate(heard) if voice not in apart]
     return rows.select(train), rows.select(test)
@@ -256,7 +256,7 @@ def published_splits(source: Source) -> "DatasetDict":
     A row whose file_name leads out of the folder has no audio, and that name in the column LEADS_OUT.
 
     Raises:
-        AsrError: a folder's metadata.csv is missing or wrong, or lies outside the folder.
+        InputError: a folder's metadata.csv is missing or wrong, or lies outside the folder.
     """
     from datasets import DatasetDict
 
@@ -277,7 +277,7 @@ def load_splits(source: Source, missing_files: bool = False) -> "DatasetDict":
         missing_files: keep a folder's rows whose file is missing, for the audit to set aside.
 
     Raises:
-        AsrError: a folder's metadata.csv is missing or wrong, a file is missing or outside the folder, or there are
+        InputError: a folder's metadata.csv is missing or wrong, a file is missing or outside the folder, or there are
             too few rows to hold some out.
     """
     from datasets import DatasetDict
@@ -294,7 +294,7 @@ def load_splits(source: Source, missing_files: bool = False) -> "DatasetDict":
         return DatasetDict(splits)
     found = len(splits["train"])
     if found < FEWEST and not {"test", "validation"} <= set(splits):
-        raise AsrError(f"{found} rows are too few to hold some out for measuring: bring at least {FEWEST}.")
+        raise InputError(f"{found} rows are too few to hold some out for measuring: bring at least {FEWEST}.")
     if "test" not in splits:
         splits["train"], splits["test"] = _hold_out(splits["train"], 0.2)
     if "validation" not in splits:
@@ -311,14 +311,14 @@ def durations(rows: "Dataset") -> list[float]:
     """Each clip's length in seconds, from its header: nothing is decoded.
 
     Raises:
-        AsrError: a row's clip cannot be read.
+        InputError: a row's clip cannot be read.
     """
     lengths = []
     for number, clip in enumerate(rows["audio"]):
         try:
             lengths.append(audio.duration(clip))
         except AsrError as error:
-            raise AsrError(f"Row {number}: {error}") from None
+            raise InputError(f"Row {number}: {error}") from None
     return lengths
 
 
@@ -346,14 +346,14 @@ def describe(rows: Iterable[Mapping[str, Any]]) -> list[RowFacts]:
         rows: from `load_rows` or `load_splits`, or dicts with `audio` and `transcription`.
 
     Raises:
-        AsrError: a row lacks one of these two.
+        InputError: a row lacks one of these two.
     """
     intents = getattr(getattr(rows, "features", {}).get("intent_class"), "names", None)
     described: list[RowFacts] = []
     for row in rows:
         for column in ("audio", "transcription"):
             if column not in row:
-                raise AsrError(f"Row {len(described)} has no {column!r}, only {', '.join(row)}: rename its columns.")
+                raise InputError(f"Row {len(described)} has no {column!r}, only {', '.join(row)}: rename its columns.")
         try:
             seconds = audio.duration(row["audio"])
         except AsrError:

@@ -1,7 +1,7 @@
 """A checkpoint's processor and model: found, loaded and checked, in a folder or on the hub.
 
-Conventions: a checkpoint is a folder, or `owner/name` on the hub. What cannot be used is an `AsrError` in one sentence,
-and a checkpoint's own code is never run.
+Conventions: a checkpoint is a folder, or `owner/name` on the hub. What cannot be used is an `InputError` in one
+sentence, and a checkpoint's own code is never run.
 """
 
 import re
@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import AsrError, compat
+from . import AsrError, InputError, compat
 
 if TYPE_CHECKING:
     from transformers import ProcessorMixin, Wav2Vec2ForCTC
@@ -20,7 +20,7 @@ def load_processor(checkpoint: str | Path) -> "ProcessorMixin":
     """The processor beside a checkpoint, in a folder or on the hub.
 
     Raises:
-        AsrError: there is no such folder, no processor in it, or one of a model that reads no waveforms; or the hub
+        InputError: there is no such folder, no processor in it, or one of a model that reads no waveforms; or the hub
             does not have it or cannot be reached.
     """
     from transformers import AutoProcessor
@@ -30,31 +30,31 @@ def load_processor(checkpoint: str | Path) -> "ProcessorMixin":
         _check_hub(str(checkpoint))
     else:
         if not (folder / "config.json").is_file():
-            raise AsrError(f"There is no checkpoint in {str(checkpoint)!r}: a checkpoint folder holds a config.json.")
+            raise InputError(f"There is no checkpoint in {str(checkpoint)!r}: a checkpoint folder holds a config.json.")
         for name in ("preprocessor_config.json", "processor_config.json", "tokenizer_config.json"):
             if (folder / name).is_file():
                 break
         else:
-            raise AsrError(
+            raise InputError(
                 f"The checkpoint {str(checkpoint)!r} has no processor beside it: save it there with "
                 "processor.save_pretrained."
             )
     try:
         processor = AutoProcessor.from_pretrained(checkpoint, trust_remote_code=False)
     except (OSError, ValueError) as error:
-        raise AsrError(
+        raise InputError(
             f"The processor of {str(checkpoint)!r} cannot be loaded: {str(error).splitlines()[0]}"
         ) from error
     except TypeError:  # its tokenizer's vocab.json is missing
         processor = None
     if not hasattr(processor, "tokenizer") or not hasattr(processor, "feature_extractor"):
-        raise AsrError(
+        raise InputError(
             f"The checkpoint {str(checkpoint)!r} has no whole processor (a tokenizer and a feature extractor): "
             "save it there with processor.save_pretrained."
         )
     takes = processor.feature_extractor.model_input_names[0]
     if takes != "input_values" or not hasattr(processor.tokenizer, "word_delimiter_token"):
-        raise AsrError(
+        raise InputError(
             f"The checkpoint {str(checkpoint)!r} is not of Wav2Vec2's kind: its processor makes {takes} and has a "
             f"{type(processor.tokenizer).__name__}. Take one that reads waveforms and writes by CTC, such as "
             "Wav2Vec2, HuBERT or WavLM."
@@ -79,7 +79,7 @@ def _check_hub(checkpoint: str) -> None:
     """Asks the hub once for what is not here yet; its client would ask for minutes where there is no network.
 
     Raises:
-        AsrError: the hub does not have it, or cannot be reached.
+        InputError: the hub does not have it, or cannot be reached.
     """
     from huggingface_hub import HfApi, constants, try_to_load_from_cache
     from huggingface_hub.errors import HTTPError  # of its client, which is not the same in all its releases
@@ -90,7 +90,7 @@ def _check_hub(checkpoint: str) -> None:
         HfApi().model_info(checkpoint, timeout=10)
     except (OSError, ValueError, HTTPError) as error:  # it says no, the name cannot be, no network
         reason = str(error).strip().partition("\n")[0]
-        raise AsrError(
+        raise InputError(
             f"There is no folder {checkpoint!r} here, and the hub does not give a model of that name ({reason}): "
             "check the name, or give a folder."
         ) from error
@@ -101,7 +101,7 @@ def model_loading(checkpoint: str | Path) -> Iterator[None]:
     """Around `from_pretrained`: what it raises becomes one sentence.
 
     Raises:
-        AsrError: the checkpoint has no weights, damaged ones, or those of another architecture.
+        InputError: the checkpoint has no weights, damaged ones, or those of another architecture.
     """
     try:
         yield
@@ -109,7 +109,7 @@ def model_loading(checkpoint: str | Path) -> Iterator[None]:
         raise
     except Exception as error:  # safetensors, torch and transformers each have errors of their own
         reason = str(error).strip().partition("\n")[0].rstrip(":")
-        raise AsrError(
+        raise InputError(
             f"The model of {str(checkpoint)!r} cannot be loaded as one with a CTC head ({reason}): take a whole "
             "checkpoint of Wav2Vec2, HuBERT or WavLM."
         ) from error
@@ -178,7 +178,7 @@ def build_model(
         fresh_head: start with a fresh head in any case.
 
     Raises:
-        AsrError: the checkpoint cannot be loaded, or lacks weights of its encoder.
+        InputError: the checkpoint cannot be loaded, or lacks weights of its encoder.
     """
     import torch
     from transformers import AutoModelForCTC, set_seed
@@ -208,7 +208,7 @@ def build_model(
     missing = {key for key in report["missing_keys"] if "masked_spec" not in key}
     encoders = {key for key in missing if not key.startswith("lm_head")}
     if encoders:
-        raise AsrError(f"The checkpoint {checkpoint!r} lacks weights of its encoder, such as {sorted(encoders)[0]!r}.")
+        raise InputError(f"{checkpoint!r} lacks weights of its encoder, such as {sorted(encoders)[0]!r}.")
     if fresh_head or missing:
         model.lm_head.reset_parameters()
     # forward takes **kwargs, from which Trainer concludes that it averages the loss over the accumulated

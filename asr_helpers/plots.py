@@ -14,7 +14,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
-from . import AsrError
+from . import InputError
 from .audio import as_waveform
 from .collation import IGNORED
 from .evaluation import AlignedWord, Scores
@@ -47,7 +47,7 @@ class Picture(Figure):
 
 def _figure(rows: int, height: float, **kwargs: Any) -> tuple[Figure, Any]:
     if not rows:
-        raise AsrError("There is nothing to draw.")
+        raise InputError("There is nothing to draw.")
     figure = Picture(figsize=(WIDTH, height), dpi=80, layout="constrained", facecolor="white")
     return figure, figure.subplots(rows, **kwargs)
 
@@ -65,11 +65,11 @@ def spectrogram(waveform: np.ndarray, sampling_rate: int, window: float = 0.025,
         (frequencies, frames) float, dB below the loudest, not under -60. Frequencies run from 0 to sampling_rate / 2.
 
     Raises:
-        AsrError: it is no waveform, or has no samples.
+        InputError: it is no waveform, or has no samples.
     """
     waveform = as_waveform(waveform)
     if not len(waveform):
-        raise AsrError("The clip has no samples: there is nothing to draw.")
+        raise InputError("The clip has no samples: there is nothing to draw.")
     size, hop = int(window * sampling_rate), int(step * sampling_rate)
     padded = np.pad(waveform, (size // 2, size))
     frames = np.lib.stride_tricks.sliding_window_view(padded, size)[: len(waveform) : hop]  # (frames, size)
@@ -222,7 +222,7 @@ def plot_lengths(seconds: Sequence[float], labels: Sequence[int], longest: float
         longest: what the sound is padded to, s; None is the longest clip.
     """
     if len(seconds) != len(labels):
-        raise AsrError(f"{len(seconds)} clips and {len(labels)} numbers of labels: each clip has one of each.")
+        raise InputError(f"{len(seconds)} clips and {len(labels)} numbers of labels: each clip has one of each.")
     size = len(seconds)
     figure, (left, right) = _figure(min(size, 1), 0.9 + min(0.34 * size, 4.5), ncols=2, sharey=True)
     most = max(labels)
@@ -328,7 +328,7 @@ def plot_emission(
         blank: the blank's id; its row is at the bottom.
     """
     if np.ndim(emission) != 2 or emission.shape[1] != len(tokens):
-        raise AsrError(f"An emission is (frames, {len(tokens)}), and this one has the shape {np.shape(emission)}.")
+        raise InputError(f"An emission is (frames, {len(tokens)}), and this one has the shape {np.shape(emission)}.")
     seconds = len(waveform) / sampling_rate
     used = [i for i in np.argsort(tokens)[::-1] if i != blank and emission[:, i].max() > 0.05]
     order = [blank, *used]

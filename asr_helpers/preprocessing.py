@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import AsrError, audio
+from . import InputError, audio
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -92,7 +92,7 @@ def write_characters(text: str, characters: frozenset[str]) -> list[WrittenChara
         of several spaces in a row all but the first, and those at the ends, are "".
 
     Raises:
-        AsrError: it is no text.
+        InputError: it is no text.
 
     >>> for one in write_characters("Pay £5", frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ' ")):
     ...     print(repr(one.character), repr(one.written), one.kind)
@@ -104,7 +104,7 @@ def write_characters(text: str, characters: frozenset[str]) -> list[WrittenChara
     '5' '' lost
     """
     if not isinstance(text, str):
-        raise AsrError(f"A text is wanted, and this is {text!r}: write what is said, or leave the row out.")
+        raise InputError(f"A text is wanted, and this is {text!r}: write what is said, or leave the row out.")
     steps, last = [], " "
     for character in unicodedata.normalize("NFC", text):
         written, lost = _write(character.translate(PLAIN), characters)
@@ -129,7 +129,7 @@ def normalise_text(text: str, characters: frozenset[str]) -> NormalisedText:
         characters: from `vocabulary`.
 
     Raises:
-        AsrError: it is no text.
+        InputError: it is no text.
 
     >>> normalise_text("Pay £50 to O’Neill, please", frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ' "))
     NormalisedText(text="PAY TO O'NEILL PLEASE", lost=Counter({'£': 1, '5': 1, '0': 1, ',': 1}))
@@ -143,11 +143,11 @@ def encode_text(text: str, processor: "ProcessorMixin") -> list[int]:
     """A text as a person wrote it to labels.
 
     Raises:
-        AsrError: it is no text, or has no character of the vocabulary.
+        InputError: it is no text, or has no character of the vocabulary.
     """
     written = normalise_text(text, vocabulary(processor)).text
     if not written:
-        raise AsrError(
+        raise InputError(
             f"{text!r} has no character of the vocabulary: correct the text, remove the row, "
             "or take a checkpoint with the characters of this language."
         )
@@ -179,11 +179,11 @@ def prepare_dataset(row: dict[str, Any], processor: "ProcessorMixin") -> dict[st
         `input_values`, (num_samples,) float32, and `labels`, (num_labels,) ints.
 
     Raises:
-        AsrError: a column is missing, the text has no character of the vocabulary, or the audio cannot be read.
+        InputError: a column is missing, the text has no character of the vocabulary, or the audio cannot be read.
     """
     for column in ("audio", "transcription"):
         if column not in row:
-            raise AsrError(f"The row has no {column!r}, only {', '.join(row)}: rename its columns.")
+            raise InputError(f"The row has no {column!r}, only {', '.join(row)}: rename its columns.")
     extractor = processor.feature_extractor
     waveform = audio.load(row["audio"], extractor.sampling_rate)  # (num_samples,)
     labels = encode_text(row["transcription"], processor)
@@ -201,9 +201,9 @@ def prepare(rows: "Dataset", processor: "ProcessorMixin") -> "Dataset":
     """Rows that pass through `prepare_dataset` whenever one is asked for. Nothing is computed or written now.
 
     Raises:
-        AsrError: a column is missing.
+        InputError: a column is missing.
     """
     missing = {"audio", "transcription"} - set(rows.column_names)
     if missing:
-        raise AsrError(f"The rows have no {sorted(missing)[0]!r}, only {', '.join(rows.column_names)}: rename it.")
+        raise InputError(f"The rows have no {sorted(missing)[0]!r}, only {', '.join(rows.column_names)}: rename it.")
     return rows.select_columns(["audio", "transcription"]).with_transform(partial(_prepare_batch, processor=processor))

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from . import AsrError
+from . import InputError
 
 # Parameters. wav2vec2-base has 94 million, the large ones 315, the demo's checkpoint 4.
 BASE_SIZE, LARGE_SIZE = 30e6, 200e6
@@ -103,14 +103,14 @@ def read_recipe(path: str | Path) -> dict[str, Any]:
     """A recipe, or a part of one, from a JSON file: an object with fields of `Recipe`.
 
     Raises:
-        AsrError: the file cannot be read, is no JSON object, or names something that `Recipe` lacks.
+        InputError: the file cannot be read, is no JSON object, or names something that `Recipe` lacks.
     """
     try:
         found = json.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise AsrError(f"The recipe {str(path)!r} cannot be read ({error}): give a file with a JSON object.") from None
+        raise InputError(f"The recipe {str(path)!r} cannot be read ({error}): give a JSON object.") from None
     if not isinstance(found, dict):
-        raise AsrError(f"The recipe {str(path)!r} is no JSON object: write {{\"learning_rate\": 0.0005}}, say.")
+        raise InputError(f"The recipe {str(path)!r} is no JSON object: write {{\"learning_rate\": 0.0005}}, say.")
     return found
 
 
@@ -118,7 +118,7 @@ def changed(recipe: Recipe, changes: dict[str, Any]) -> Recipe:
     """The recipe with some of its fields changed; a batch size takes the place of seconds in a batch.
 
     Raises:
-        AsrError: a name is no field of `Recipe`, or a value is of the wrong kind or below 0.
+        InputError: a name is no field of `Recipe`, or a value is of the wrong kind or below 0.
 
     >>> changed(choose_recipe(94_000_000, 1.3, fresh_head=True), {"num_train_epochs": 2}).num_train_epochs
     2
@@ -126,14 +126,14 @@ def changed(recipe: Recipe, changes: dict[str, Any]) -> Recipe:
     known = {field.name: field.type for field in fields(Recipe)}
     for name, value in changes.items():
         if name not in known:
-            raise AsrError(f"A recipe has no {name!r}: it has {', '.join(known)}.")
+            raise InputError(f"A recipe has no {name!r}: it has {', '.join(known)}.")
         if name == "freeze_feature_encoder":
             right = isinstance(value, bool)
         else:
             number = isinstance(value, int | float) and not isinstance(value, bool)
             right = (number and value >= 0) or (value is None and "None" in str(known[name]))
         if not right:
-            raise AsrError(f"The recipe's {name} cannot be {value!r}: see asr_helpers.recipes.Recipe.")
+            raise InputError(f"The recipe's {name} cannot be {value!r}: see asr_helpers.recipes.Recipe.")
     if "per_device_train_batch_size" in changes and "seconds_per_batch" not in changes:
         changes = {**changes, "seconds_per_batch": None}
     return Recipe(**{**asdict(recipe), **changes})

@@ -10,16 +10,16 @@ from itertools import pairwise
 
 import numpy as np
 
-from . import AsrError
+from . import InputError
 
 
 def _check_lengths(lengths: Sequence[float]) -> None:
     numbers = np.asarray(lengths, dtype=np.float64)
     wrong = np.flatnonzero(~((numbers >= 0) & (numbers < math.inf)))
     if len(wrong):
-        raise AsrError(f"Clip {wrong[0]} has the length {lengths[wrong[0]]!r}: it is to be 0 or more.")
+        raise InputError(f"Clip {wrong[0]} has the length {lengths[wrong[0]]!r}: it is to be 0 or more.")
     if not numbers.any():
-        raise AsrError("There is no clip with any length: there is nothing to make batches of.")
+        raise InputError("There is no clip with any length: there is nothing to make batches of.")
 
 
 def padded_lengths(
@@ -93,7 +93,7 @@ class _RankBatchSampler:
 
     def __init__(self, clips: int, seed: int, rank: int, world_size: int):
         if clips < world_size:
-            raise AsrError(f"{clips} clips are too few for {world_size} ranks: start fewer.")
+            raise InputError(f"{clips} clips are too few for {world_size} ranks: start fewer.")
         self.seed, self.rank, self.world_size, self.epoch = seed, rank, world_size, 0
 
     def set_epoch(self, epoch: int) -> None:
@@ -127,7 +127,7 @@ class DurationBatchSampler(_RankBatchSampler):
         epoch: the one that is iterated next; `set_epoch` changes it.
 
     Raises:
-        AsrError: there are fewer clips than ranks, a length is no number, or the duration is none above 0.
+        InputError: there are fewer clips than ranks, a length is no number, or the duration is none above 0.
 
     >>> [list(DurationBatchSampler([3, 1, 2, 2], 4, jitter=0, shuffle=False, rank=r, world_size=2)) for r in range(2)]
     [[[0], [3]], [[2], [1]]]
@@ -150,7 +150,7 @@ class DurationBatchSampler(_RankBatchSampler):
         _check_lengths(lengths)
         self.lengths = np.asarray(lengths, dtype=np.float64)
         if not max_duration > 0:
-            raise AsrError(f"A batch holds more than nothing: give a max_duration above 0, not {max_duration}.")
+            raise InputError(f"A batch holds more than nothing: give a max_duration above 0, not {max_duration}.")
         self.jitter, self.shuffle = jitter, shuffle
         # Jitter only shortens, so the k-th clip of any epoch is at most 1 / (1 - jitter) times the k-th longest.
         longest = -np.sort(-self.lengths) / (1 - jitter)
@@ -197,7 +197,7 @@ class RandomBatchSampler(_RankBatchSampler):
         epoch: the one that is iterated next; `set_epoch` changes it.
 
     Raises:
-        AsrError: there are fewer clips than ranks, or less than one clip is to be in a batch.
+        InputError: there are fewer clips than ranks, or less than one clip is to be in a batch.
 
     >>> [[len(batch) for batch in RandomBatchSampler(13, 2, rank=rank, world_size=2)] for rank in range(2)]
     [[2, 2, 2, 1], [2, 2, 1, 1]]
@@ -237,7 +237,7 @@ def _cuts(lengths: np.ndarray, max_duration: float, world_size: int) -> list[int
 
 def _check_batch_size(batch_size: int) -> None:
     if batch_size < 1:
-        raise AsrError(f"A batch has 1 clip or more, not {batch_size}.")
+        raise InputError(f"A batch has 1 clip or more, not {batch_size}.")
 
 
 def _cut(order: list[int], batch_size: int) -> list[list[int]]:

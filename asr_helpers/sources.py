@@ -10,7 +10,7 @@ import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from . import AsrError
+from . import InputError
 from .recipes import Recipe
 
 DEMO = Path(__file__).parent / "demo"
@@ -82,7 +82,7 @@ def source(data: str | os.PathLike | None = None, locale: str | None = None) -> 
         locale: another of the dataset's configs.
 
     Raises:
-        AsrError: `data` is neither, or the demo is asked for a locale it does not have.
+        InputError: `data` is neither, or the demo is asked for a locale it does not have.
 
     >>> source("demo").locale
     'en-US'
@@ -93,11 +93,11 @@ def source(data: str | os.PathLike | None = None, locale: str | None = None) -> 
     if data == "demo":
         known = sorted(path.name for path in Path(_DEMO.dataset).iterdir() if path.is_dir())
         if locale and locale not in known:
-            raise AsrError(f"The demo corpus has no locale {locale!r}: it has {', '.join(known)}.")
+            raise InputError(f"The demo corpus has no locale {locale!r}: it has {', '.join(known)}.")
         return replace(_DEMO, locale=locale or _DEMO.locale)
     if not Path(data).is_dir():
-        raise AsrError(f"Unknown source {data!r}: use 'demo', 'hub', or a folder with a metadata.csv.")
+        raise InputError(f"Unknown source {data!r}: use 'demo', 'hub', or a folder with a metadata.csv.")
     if locale:
-        raise AsrError(f"A folder has no locales: leave out {locale!r}.")
+        raise InputError(f"A folder has no locales: leave out {locale!r}.")
     # What writes already has the least to learn.
     return replace(_DEMO, name=data, dataset=data, locale=None, checkpoint=_DEMO.fine_tuned)

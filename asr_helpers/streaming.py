@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import AsrError, audio
+from . import AsrError, InputError, audio
 from .compat import parquet_files
 from .loading import LEADS_OUT, TablePart, folder_rows, leads_out, table_parts
 from .preprocessing import prepare_dataset
@@ -38,7 +38,7 @@ def stream_splits(source: Source) -> tuple["IterableDataset", "Dataset"]:
     columns `audio` and `transcription`, or sounds with a metadata.csv.
 
     Raises:
-        AsrError: there are no validation rows or no train rows of their own, or they cannot be read.
+        InputError: there are no validation rows or no train rows of their own, or they cannot be read.
     """
     from datasets import Dataset, IterableDataset
 
@@ -87,7 +87,7 @@ def _parquet_groups(source: Source, split: str) -> list[tuple[str, int]]:
         files = parquet_files(folder, split)
         for file in files:
             if leads_out(file, folder):
-                raise AsrError(f"{file!r} leads out of {source.dataset!r}: bring the file into the folder.")
+                raise InputError(f"{file!r} leads out of {source.dataset!r}: bring the file into the folder.")
         facts = {file: read_metadata(file) for file in files}
     except AsrError:
         raise
@@ -119,8 +119,8 @@ def _rows_of_parquet(groups: list[tuple[str, int]], folder: str) -> Iterator[dic
                         yield row
 
 
-def _outside(folder: str) -> AsrError:
-    return AsrError(f"it leads out of {folder!r}: bring the file into the folder.")
+def _outside(folder: str) -> InputError:
+    return InputError(f"it leads out of {folder!r}: bring the file into the folder.")
 
 
 def _undecoded(clip: Any) -> dict[str, Any]:
@@ -130,8 +130,8 @@ def _undecoded(clip: Any) -> dict[str, Any]:
     return {"bytes": clip if isinstance(clip, bytes) else None, "path": clip if isinstance(clip, str) else None}
 
 
-def _no_rows(source: Source, split: str, reason: str = "") -> AsrError:
-    return AsrError(
+def _no_rows(source: Source, split: str, reason: str = "") -> InputError:
+    return InputError(
         f"{source.dataset!r} has no {split} rows of its own{reason}: a stream is not split, so bring a folder with "
         "train and validation."
     )
@@ -219,7 +219,7 @@ class StreamedBatchSampler:
         seed, rank, world_size: as in `DurationBatchSampler`.
 
     Raises:
-        AsrError: in iterating, a pass gave this rank no row that can be trained on.
+        InputError: in iterating, a pass gave this rank no row that can be trained on.
     """
 
     def __init__(
@@ -275,7 +275,7 @@ class StreamedBatchSampler:
                         yield kept, {"epoch": epoch, "buffer": buffer, "batch": batch + 1, "state": state}
                 state, skip = rows.state_dict(), 0
             if not some:
-                raise AsrError(f"The stream holds no row for rank {self.rank} that can be trained on: see above.")
+                raise InputError(f"The stream holds no row for rank {self.rank} that can be trained on: see above.")
 
     def _plan(self, read: list[dict[str, Any]], epoch: int, buffer: int) -> list[list[dict[str, Any]]]:
         kept, seconds = [], []
@@ -338,5 +338,5 @@ class PreparedRows:
             except AsrError as error:  # its header was well, its samples break off
                 left_out(row, error)
         if not items:
-            raise AsrError(f"No sound of a batch can be read, {row_name(rows[0])!r} among them: see above.")
+            raise InputError(f"No sound of a batch can be read, {row_name(rows[0])!r} among them: see above.")
         return items

@@ -16,7 +16,7 @@ from datasets import Dataset
 from torch.optim.lr_scheduler import LambdaLR
 from transformers import Trainer
 
-from . import AsrError
+from . import AsrError, InputError
 from .augmentation import change_speed
 from .checkpoints import WholeCheckpoints
 from .collation import PAD_TO_MULTIPLE_OF, DataCollatorCTCWithPadding
@@ -88,7 +88,7 @@ class RecipeTrainer(WholeCheckpoints, Trainer):
         if resume_from_checkpoint:
             position = self._position_file(resume_from_checkpoint)
             if position.is_file() != self._streamed:
-                raise AsrError(
+                raise InputError(
                     f"The training in {self.args.output_dir!r} took its rows from a "
                     f"{'dataset' if self._streamed else 'stream'}: go on with that, or leave out resume."
                 )

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import AsrError, audio
+from . import AsrError, InputError, audio
 from .cards import push, write_model_card
 from .checkpoints import newest_whole
 from .collation import PAD_TO_MULTIPLE_OF, DataCollatorCTCWithPadding
@@ -136,7 +136,7 @@ def check_labels(rows: "Dataset", model: "Wav2Vec2ForCTC", processor: "Processor
     Nothing is decoded: lengths are read from the clips' headers.
 
     Raises:
-        AsrError: a row has fewer frames than its labels need, or no character of the vocabulary.
+        InputError: a row has fewer frames than its labels need, or no character of the vocabulary.
     """
     seconds = durations(rows)
     frames = count_frames(seconds, model, processor)
@@ -144,7 +144,7 @@ def check_labels(rows: "Dataset", model: "Wav2Vec2ForCTC", processor: "Processor
     short = [row for row in range(len(frames)) if frames[row] < needed[row]]
     if short:
         row = short[0]
-        raise AsrError(
+        raise InputError(
             f"Training row {row}, {rows[row]['transcription']!r} in {seconds[row]:.2f} s, has {frames[row]} frames and "
             f"its labels need {needed[row]}; {len(short)} of {len(frames)} rows are like it: correct or remove them."
         )
@@ -154,13 +154,13 @@ def check_row(row: dict[str, Any], model: "Wav2Vec2ForCTC", processor: "Processo
     """Makes sure, as `check_labels` does, that one row can be trained on; returns its clip's length, s.
 
     Raises:
-        AsrError: its sound cannot be read, its text has no character of the vocabulary, or it has too few frames.
+        InputError: its sound cannot be read, its text has no character of the vocabulary, or it has too few frames.
     """
     seconds = audio.duration(row["audio"])
     needed = frames_needed(encode_text(row["transcription"], processor))
     (frames,) = count_frames([seconds], model, processor)
     if frames < needed:
-        raise AsrError(
+        raise InputError(
             f"{row['transcription']!r} in {seconds:.2f} s has {frames} frames and its labels need {needed}: "
             "correct or remove it."
         )
@@ -190,8 +190,8 @@ def build_trainer(
         callbacks: what else watches the training, such as `widgets.training_view()`.
 
     Raises:
-        AsrError: there are fewer rows than ranks, a stream without `max_steps`, or a model that was not built for this
-            processor.
+        InputError: there are fewer rows than ranks, a stream without `max_steps`, or a model that was not built for
+            this processor.
     """
     from datasets import Dataset
     from transformers import Trainer
@@ -203,7 +203,7 @@ def build_trainer(
     head = (model.config.vocab_size, model.config.pad_token_id)
     wanted = (len(processor.tokenizer), processor.tokenizer.pad_token_id)
     if head != wanted:
-        raise AsrError(
+        raise InputError(
             f"The model writes {head[0]} tokens, {head[1]} its blank, and the processor has {wanted[0]}, {wanted[1]} "
             "its blank: build the model with build_model and this processor."
         )
@@ -222,7 +222,7 @@ def build_trainer(
     batches: DurationBatchSampler | RandomBatchSampler | StreamedBatchSampler | None = None
     if not isinstance(train, Dataset):
         if args.max_steps < 1:
-            raise AsrError("A stream has no end: say when to stop with max_steps.")
+            raise InputError("A stream has no end: say when to stop with max_steps.")
         batches = StreamedBatchSampler(
             train, args.max_steps * args.gradient_accumulation_steps,
             partial(check_row, model=model, processor=processor),
@@ -296,7 +296,7 @@ def fine_tune(
         What it came to. A training that learnt nothing is no error: `trouble` says so, and so does its card.
 
     Raises:
-        AsrError: `resume` is asked for and no checkpoint there is whole, a row's labels are longer than its frames
+        InputError: `resume` is asked for and no checkpoint there is whole, a row's labels are longer than its frames
             (a stream leaves such rows out and names them), the loss is not finite, a GPU's memory or the disk is full,
             or `output_dir` cannot be written to.
         Terminated: SIGTERM came; a checkpoint of that moment is whole.
@@ -368,7 +368,7 @@ def _checkpoint_to_resume(output_dir: Path, args: "TrainingArguments") -> str | 
     """The newest whole checkpoint, the same for all ranks; says what it passes over. None where there is none at all.
 
     Raises:
-        AsrError: there are checkpoints, and none is whole: a training from the beginning would take their place.
+        InputError: there are checkpoints, and none is whole: a training from the beginning would take their place.
     """
     from accelerate.utils import broadcast_object_list
 
@@ -380,7 +380,7 @@ def _checkpoint_to_resume(output_dir: Path, args: "TrainingArguments") -> str | 
     checkpoint, passed_over = found
     reasons = "; ".join(f"{name}: {reason}" for name, reason in passed_over.items())
     if not checkpoint and reasons:
-        raise AsrError(
+        raise InputError(
             f"There is no whole checkpoint in {str(output_dir)!r} to resume from ({reasons}): leave out resume."
         )
     if not checkpoint:

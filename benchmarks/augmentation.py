@@ -17,6 +17,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from transformers import TrainerCallback
 
 from asr_helpers import evaluation, loading, models, sources, training
 from asr_helpers.inference import Recogniser
@@ -62,10 +63,19 @@ class NoisyRows:
         return items
 
 
+class Epochs(TrainerCallback):
+    """Tells noisy rows which epoch begins."""
+
+    def __init__(self, rows: NoisyRows):
+        self.rows = rows
+
+    def on_epoch_begin(self, args, state, control, **kwargs):
+        self.rows.epoch = int(state.epoch or 0)
+
+
 def wers(way: str, seed: int, max_steps: int = -1) -> tuple[float, float]:
     """WER on validation rows and on voices never heard, after a training with one of WAYS."""
     import torch
-    from transformers import TrainerCallback
 
     demo = sources.source("demo")
     splits = loading.load_splits(demo)
@@ -81,13 +91,8 @@ def wers(way: str, seed: int, max_steps: int = -1) -> tuple[float, float]:
         args = training.training_arguments(folder, recipe, seed=seed, max_steps=max_steps)
         trainer = training.build_trainer(model, processor, splits["train"], splits["validation"], recipe, args)
         if way == "noise":
-            trainer.train_dataset = rows = NoisyRows(trainer.train_dataset, seed)
-
-            class Epochs(TrainerCallback):
-                def on_epoch_begin(self, args, state, control, **kwargs):
-                    rows.epoch = int(state.epoch or 0)
-
-            trainer.add_callback(Epochs())
+            trainer.train_dataset = NoisyRows(trainer.train_dataset, seed)
+            trainer.add_callback(Epochs(trainer.train_dataset))
         trainer.train()
         scores, _ = evaluation.evaluate(Recogniser(trainer.model.eval(), processor), splits["test"])
     return trainer.state.best_metric, scores.wer

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from asr_helpers import AsrError, audio
+from asr_helpers import InputError, audio
 from asr_helpers.cli.common import positive
 
 WORDS = "zero one two three four five six seven eight nine".split()
@@ -35,10 +35,10 @@ def find_recordings(folder: str | Path, speaker: str, indices: range) -> dict[in
     """Finds a speaker's recordings by digit, those of these indices, in their order.
 
     Raises:
-        AsrError: there is no such folder, or a digit has no such recording by this speaker.
+        InputError: there is no such folder, or a digit has no such recording by this speaker.
     """
     if not Path(folder).is_dir():
-        raise AsrError(f"There is no folder {str(folder)!r}: name the corpus's folder 'recordings'.")
+        raise InputError(f"There is no folder {str(folder)!r}: name the corpus's folder 'recordings'.")
     found = []
     for path in Path(folder).iterdir():
         match = NAME.fullmatch(path.name)
@@ -49,7 +49,7 @@ def find_recordings(folder: str | Path, speaker: str, indices: range) -> dict[in
         files[digit].append(path)
     for digit, paths in files.items():
         if not paths:
-            raise AsrError(
+            raise InputError(
                 f"{str(folder)!r} has no recording {digit}_{speaker}_{indices.start}.wav, nor one up to "
                 f"{indices.stop - 1}: name the corpus's folder 'recordings' and its speakers."
             )
@@ -60,7 +60,7 @@ def load_recordings(files: dict[int, list[Path]]) -> Recordings:
     """Decodes what `find_recordings` found.
 
     Raises:
-        AsrError: a recording cannot be read, or is not at 8 kHz.
+        InputError: a recording cannot be read, or is not at 8 kHz.
     """
     recordings: Recordings = {}
     for digit, paths in files.items():
@@ -68,7 +68,7 @@ def load_recordings(files: dict[int, list[Path]]) -> Recordings:
         for path in paths:
             waveform, rate = audio.decode(path)
             if rate != SAMPLING_RATE:
-                raise AsrError(f"{str(path)!r} is at {rate} Hz and the corpus at {SAMPLING_RATE}: is it another one?")
+                raise InputError(f"{str(path)!r} is at {rate} Hz and the corpus at {SAMPLING_RATE}: is it another one?")
             recordings[digit].append(waveform)
     return recordings
 
@@ -109,7 +109,7 @@ def write_digits(
         seed: of all draws.
 
     Raises:
-        AsrError: a recording is missing or cannot be read, or the destination holds something.
+        InputError: a recording is missing or cannot be read, or the destination holds something.
     """
     destination = Path(destination)
     files = {
@@ -117,7 +117,7 @@ def write_digits(
         for split, indices in RECORDINGS.items()
     }
     if destination.exists() and (not destination.is_dir() or any(destination.iterdir())):
-        raise AsrError(f"{str(destination)!r} holds something already: name a new folder.")
+        raise InputError(f"{str(destination)!r} holds something already: name a new folder.")
     generator = np.random.default_rng(seed)
     for split, count in {"train": train, "test": test}.items():
         voices = {speaker: load_recordings(found) for speaker, found in files[split].items()}

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from asr_helpers import AsrError, audio, evaluation, loading
+from asr_helpers import AsrError, InputError, audio, evaluation, loading
 from asr_helpers.cli.common import positive, printable, quiet
 from asr_helpers.evaluation import ErrorCounts, Scores
 from asr_helpers.inference import Recogniser, load_recogniser
@@ -84,23 +84,23 @@ def read_people(folder: str | Path, split: str | None = None) -> list[dict[str, 
         Rows with `audio`, `transcription` and, where it is known, `speaker`.
 
     Raises:
-        AsrError: there is no such folder or split, the folder holds neither form or both, a transcript has no sound,
+        InputError: there is no such folder or split, the folder holds neither form or both, a transcript has no sound,
             a sound has no transcript, or some rows name a speaker and others do not.
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise AsrError(f"There is no folder {str(folder)!r}: check the path.")
+        raise InputError(f"There is no folder {str(folder)!r}: check the path.")
     published, tables = (any(folder.rglob(name)) for name in (TRANSCRIPTS, "metadata.csv"))
     if published and tables:
-        raise AsrError(f"{str(folder)!r} holds both {TRANSCRIPTS} and metadata.csv: name a folder with one of them.")
+        raise InputError(f"{str(folder)!r} holds both {TRANSCRIPTS} and metadata.csv: name one that has one.")
     if not published and not tables:
-        raise AsrError(f"{str(folder)!r} holds no recordings: {TRANSCRIPTS} or a metadata.csv names their transcripts.")
+        raise InputError(f"{str(folder)!r} holds no recordings: {TRANSCRIPTS} or a metadata.csv names them.")
     if published and split:
-        raise AsrError(f"A folder in LibriSpeech's form has no split {split!r}: name the folder of one, as test-other.")
+        raise InputError(f"A folder in LibriSpeech's form has no split {split!r}: name one's folder, as test-other.")
     rows = read_librispeech(folder) if published else _read_audiofolder(folder, split)
     named = [bool(row.get("speaker")) for row in rows]
     if any(named) and not all(named):
-        raise AsrError(
+        raise InputError(
             f"Row {named.index(False)} of {str(folder)!r} names no speaker and others do: name every one, or none."
         )
     return rows
@@ -110,15 +110,15 @@ def _read_audiofolder(folder: Path, split: str | None) -> list[dict[str, Any]]:
     splits = loading.published_splits(source(folder.absolute()))  # a folder may be called demo
     split = split or ("test" if len(splits) > 1 else next(iter(splits)))
     if split not in splits:
-        raise AsrError(f"{str(folder)!r} has no split {split!r}: use --split with {', '.join(splits)}.")
+        raise InputError(f"{str(folder)!r} has no split {split!r}: use --split with {', '.join(splits)}.")
     rows = splits[split].to_list()
     for number, row in enumerate(rows):
         if not Path(row["audio"]["path"]).is_file():
-            raise AsrError(f"Row {number} of {str(folder)!r} has no sound {row['audio']['path']!r}.")
+            raise InputError(f"Row {number} of {str(folder)!r} has no sound {row['audio']['path']!r}.")
     known = {clip["path"] for rows_of in splits.values() for clip in rows_of["audio"]}
     for sound in sorted(folder.absolute().rglob("*")):
         if sound.suffix.lower() in SOUNDS and str(sound) not in known:
-            raise AsrError(f"{str(sound)!r} has no transcript: write its line in the metadata.csv.")
+            raise InputError(f"{str(sound)!r} has no transcript: write its line in the metadata.csv.")
     return rows
 
 
@@ -177,15 +177,15 @@ def measure(recogniser: Recogniser, rows: Sequence[dict[str, Any]]) -> tuple[Peo
         The scores, and each row's `reference` and `hypothesis`.
 
     Raises:
-        AsrError: there is no row, or one cannot be read or has no text to score.
+        InputError: there is no row, or one cannot be read or has no text to score.
     """
     if not rows:
-        raise AsrError("There is no clip to measure on.")
+        raise InputError("There is no clip to measure on.")
     for row in rows:  # a corpus takes hours: what cannot be scored is to be known before
         try:
             encode_text(row["transcription"], recogniser.processor)
         except AsrError as error:
-            raise AsrError(f"{audio.name_of(row['audio'])!r}: {error}") from None
+            raise InputError(f"{audio.name_of(row['audio'])!r}: {error}") from None
     audio_seconds = sum(audio.duration(row["audio"]) for row in rows)
     recogniser.transcribe(rows[0]["audio"])  # the first clip also pays for what is loaded and allocated once
     started = time.perf_counter()

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import asr_helpers
-from asr_helpers import AsrError, evaluation, loading
+from asr_helpers import InputError, evaluation, loading
 from asr_helpers.cli.common import positive, printable, quiet
 from asr_helpers.sources import source
 
@@ -97,7 +97,7 @@ def run_seed(name: str, data: str, seed: int, arguments: Sequence[str], settings
         arguments: of `asr-helpers train`.
 
     Raises:
-        AsrError: the command was stopped or not understood, or the test rows cannot be scored.
+        InputError: the command was stopped or not understood, or the test rows cannot be scored.
     """
     with tempfile.TemporaryDirectory() as folder:
         output_dir, options = Path(folder) / "recogniser", " ".join(arguments)
@@ -201,14 +201,14 @@ def read_results(file: Path) -> list[SeedResult]:
     """The results so far; none where there is no such file.
 
     Raises:
-        AsrError: it is no file of this command's.
+        InputError: it is no file of this command's.
     """
     if not file.is_file():
         return []
     try:
         return [SeedResult(**one) for one in json.loads(file.read_text(encoding="utf-8"))]
     except (ValueError, TypeError):
-        raise AsrError(f"{str(file)!r} is not a list of seeds' results: move it away.") from None
+        raise InputError(f"{str(file)!r} is not a list of seeds' results: move it away.") from None
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -226,11 +226,11 @@ def main(arguments: Sequence[str]) -> None:
     args = parser.parse_args(arguments)
     names = args.only or (["demo", "digits"] if args.digits else ["demo"])
     if "digits" in names and not args.digits:
-        raise AsrError(f"{HOW}.")
+        raise InputError(f"{HOW}.")
     quiet()
     data = {"demo": "demo", "digits": args.digits}
     if "digits" in names and not {"train", "test"} <= set(loading.published_splits(source(args.digits))):
-        raise AsrError(f"{args.digits!r} has no train and test clips: {HOW}.")
+        raise InputError(f"{args.digits!r} has no train and test clips: {HOW}.")
     options = ["--fresh-head"] if args.fresh_head else []
     options += ["--checkpoint", args.checkpoint] if args.checkpoint else []
     options += ["--max-steps", args.max_steps] if args.max_steps else []
@@ -243,7 +243,7 @@ def main(arguments: Sequence[str]) -> None:
             if seed in own:
                 continue
             if settings != settings_digest(data[name], options, args.checkpoint):
-                raise AsrError("The package or the rows changed while the seeds were trained: start the command again.")
+                raise InputError("The package or the rows changed while the seeds were trained: start again.")
             own[seed] = run_seed(name, data[name], seed, options, settings)
             results.append(own[seed])
             write_json(args.output, [asdict(one) for one in results])

@@ -206,25 +206,11 @@ def ladder_trainer(rung: str, setting: Setting, rows, folder: str, **arguments):
 
 def seconds_to_wer(way: str, setting: Setting) -> dict[str, float]:
     """How long until the held-out voices' WER is at most TARGET, evaluations included; the limit if it never is."""
-    from transformers import TrainerCallback
+    from .watch import Watch
 
     splits = loading.load_splits(sources.source("demo"))
     recipe = _recipe()
-
-    class Watch(TrainerCallback):
-        wers, seconds, started = (), SECONDS, 0.0
-
-        def on_train_begin(self, args, state, control, **kwargs):
-            self.started = time.perf_counter()
-
-        def on_evaluate(self, args, state, control, metrics, **kwargs):
-            spent = time.perf_counter() - self.started
-            self.wers = (*self.wers, metrics["eval_wer"])
-            if metrics["eval_wer"] <= TARGET:
-                self.seconds = min(self.seconds, spent)
-            control.should_training_stop = spent >= self.seconds
-
-    watch = Watch()
+    watch = Watch(TARGET, SECONDS)
     often = {"eval_strategy": "steps", "eval_steps": 15 if way == "ours" else 50}
     length = {"max_steps": 2_000} if way == "guide" else {}
     with tempfile.TemporaryDirectory() as folder:

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from asr_helpers import AsrError
+from asr_helpers import InputError
 from asr_helpers.cli.common import positive, printable, quiet
 from asr_helpers.sources import source
 
@@ -66,12 +66,12 @@ def clips_by_person(rows: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, 
         rows: from `read_people`.
 
     Raises:
-        AsrError: the rows name no speaker.
+        InputError: the rows name no speaker.
     """
     people: dict[str, dict[str, dict[str, Any]]] = {}
     for row in rows:
         if not row.get("speaker"):
-            raise AsrError("The recordings name no speaker: add a column 'speaker' to the metadata.csv.")
+            raise InputError("The recordings name no speaker: add a column 'speaker' to the metadata.csv.")
         people.setdefault(row["speaker"], {}).setdefault(row["transcription"], row)
     return {name: list(sentences.values()) for name, sentences in people.items()}
 
@@ -80,16 +80,16 @@ def choose_people(people: dict[str, list[dict[str, Any]]], wanted: Sequence[str]
     """The people who are wanted, or else all who have said enough sentences.
 
     Raises:
-        AsrError: one who is wanted is not there or has not said enough, or nobody has.
+        InputError: one who is wanted is not there or has not said enough, or nobody has.
     """
     needed = LEARN + MEASURE
     for name in wanted or ():
         if len(people.get(name, ())) < needed:
-            raise AsrError(f"{name!r} has said {len(people.get(name, ()))} sentences here, and {needed} are needed.")
+            raise InputError(f"{name!r} has said {len(people.get(name, ()))} sentences here, and {needed} are needed.")
     chosen = list(wanted or (name for name in sorted(people) if len(people[name]) >= needed))
     if not chosen:
         most = max(map(len, people.values()), default=0)
-        raise AsrError(f"Nobody has said {needed} sentences here, at most {most}: choose another folder or split.")
+        raise InputError(f"Nobody has said {needed} sentences here, at most {most}: choose another folder or split.")
     return chosen
 
 
@@ -126,7 +126,7 @@ def teach(
         arguments: of `asr-helpers train`.
 
     Raises:
-        AsrError: a command was stopped or not understood, or the clips cannot be scored.
+        InputError: a command was stopped or not understood, or the clips cannot be scored.
     """
     with tempfile.TemporaryDirectory() as place:
         data, output_dir = Path(place) / "data", Path(place) / "recogniser"

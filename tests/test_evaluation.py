@@ -159,14 +159,17 @@ def test_predictions_of_another_shape_or_vocabulary(processor, predictions, labe
         compute_metrics(EvalPrediction(predictions, labels), processor)
 
 
+class Deaf:
+    """A recogniser that hears nothing."""
+
+    def __init__(self, processor):
+        self.processor = processor
+
+    def transcribe(self, clip):
+        raise AsrError("it cannot be heard")
+
+
 def test_a_row_that_cannot_be_measured_is_numbered(processor):
-    class Deaf:
-        def __init__(self, processor):
-            self.processor = processor
-
-        def transcribe(self, clip):
-            raise AsrError("it cannot be heard")
-
     with pytest.raises(AsrError, match="Row 0: it cannot be heard"):
         evaluate(Deaf(processor), [{"audio": None, "transcription": "yes"}])
     with pytest.raises(AsrError, match="Row 0: A text is wanted, and this is None"):

@@ -240,16 +240,18 @@ def test_an_archive_is_no_sound(archive):
 # A transcript is text to a terminal too
 
 
+class Hostile:
+    """A recogniser that writes what a terminal would obey."""
+
+    sampling_rate = 16_000
+    processor = tiny.processor()
+
+    def transcribe(self, clip):
+        hostile = "\x1b]0;owned\x07 \x9b31m \u202eyes \x1b[2J"
+        return Transcript(hostile, (Word(hostile, 0.0, 0.5, 1.0),))
+
+
 def test_what_a_model_writes_is_text_to_a_terminal(tmp_path, monkeypatch, capsys):
-    hostile = "\x1b]0;owned\x07 \x9b31m \u202eyes \x1b[2J"
-
-    class Hostile:
-        sampling_rate = 16_000
-        processor = tiny.processor()
-
-        def transcribe(self, clip):
-            return Transcript(hostile, (Word(hostile, 0.0, 0.5, 1.0),))
-
     monkeypatch.setattr("asr_helpers.inference.load_recogniser", lambda checkpoint: Hostile())
     (tmp_path / "clip.wav").write_bytes(tiny.clip(0))
     data = tiny.write_audiofolder(tmp_path / "data" / "test", [tiny.clip(number) for number in range(3)], ["yes"] * 3)

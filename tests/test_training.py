@@ -420,24 +420,29 @@ def test_two_ranks_resumed_end_bit_equal(two_ranks, mode, step):
 # Guards
 
 
+class Spoilt:
+    """Rows of which one has samples that are infinite; `spoilt` gets the rows of its batch."""
+
+    def __init__(self, rows, number, spoilt):
+        self.rows, self.number, self.spoilt = rows, number, spoilt
+
+    def __len__(self):
+        return len(self.rows)
+
+    def __getitems__(self, numbers):
+        items = self.rows.__getitems__(numbers)
+        if self.number in numbers:
+            self.spoilt.append(numbers)
+            items[numbers.index(self.number)]["input_values"] = items[0]["input_values"] * float("inf")
+        return items
+
+
 def test_a_loss_that_is_not_a_number_stops_the_run_and_names_the_rows(checkpoint, processor, tmp_path):
     model = models.build_model(str(checkpoint), processor)
     args = training.training_arguments(tmp_path, RECIPE, max_steps=4, bf16=False)
     trainer = training.build_trainer(model, processor, tiny.rows(8), tiny.rows(2), RECIPE, args)
-    fetch, spoilt = trainer.train_dataset.rows.__getitems__, []
-
-    class Spoilt:
-        def __len__(self):
-            return 8
-
-        def __getitems__(self, numbers):
-            items = fetch(numbers)
-            if 5 in numbers:
-                spoilt.append(numbers)
-                items[numbers.index(5)]["input_values"] = items[0]["input_values"] * float("inf")
-            return items
-
-    trainer.train_dataset.rows = Spoilt()
+    spoilt = []
+    trainer.train_dataset.rows = Spoilt(trainer.train_dataset.rows, 5, spoilt)
     with pytest.raises(AsrError, match=r"The loss is nan in step \d, on the training rows ") as caught:
         trainer.train()
     assert f"the training rows {', '.join(map(str, spoilt[0]))}: remove those" in str(caught.value)

@@ -155,16 +155,22 @@ def record(view, *buffers, content=None):
 # What every view keeps
 
 
+class Hostile(Sure):
+    """Writes `payload`, whatever it hears."""
+
+    payload = ""
+
+    def decode(self, emission):
+        return Transcript(self.payload, (Word(self.payload.replace(" ", "_"), 0.02, 0.1, 0.5),))
+
+
 def hostile_views(payload, processor):
     """Every view with the payload wherever text comes in."""
     rows = rows_of((payload, "HELLO"), (payload, "ann"), (payload, "abroad"), (0.3, 0.4))
     token = payload.replace(" ", "_")
 
-    class Hostile(Sure):
-        def decode(self, emission):
-            return Transcript(payload, (Word(token, 0.02, 0.1, 0.5),))
-
     hears = Hostile(SimpleNamespace(config=SimpleNamespace(inputs_to_logits_ratio=320, vocab_size=32)), processor)
+    hears.payload = payload
     yield widgets.clip_view(rows)
     empty = widgets.clip_view(rows)
     empty.chooser.search.value = payload + " never"

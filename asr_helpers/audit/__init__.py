@@ -14,7 +14,7 @@ from itertools import chain, zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .. import AsrError, audio
+from .. import InputError, audio
 from ..preprocessing import vocabulary
 from .clip import examine_clip
 from .comparison import compare, compare_splits, speakers_of
@@ -150,10 +150,10 @@ def audit_splits(
             for the others' in `folder`, and returns what all found.
 
     Raises:
-        AsrError: there are several ranks and no folder.
+        InputError: there are several ranks and no folder.
     """
     if world_size > 1 and folder is None:
-        raise AsrError(f"{world_size} ranks share an audit by files: name a folder that all of them see.")
+        raise InputError(f"{world_size} ranks share an audit by files: name a folder that all of them see.")
     extractor: Any = getattr(processor, "feature_extractor", None)
     model = Model() if processor is None else Model(extractor.sampling_rate, vocabulary(processor))
     normalises = processor is None or getattr(extractor, "do_normalize", False)
@@ -212,7 +212,7 @@ def apply(rows: "Dataset | list[dict]", audit: Audit) -> tuple["Dataset | list[d
     (0, 'a.wav')
     """
     if len(rows) != len(audit.seconds):
-        raise AsrError(f"The audit is of {len(audit.seconds)} rows and there are {len(rows)}: audit these rows.")
+        raise InputError(f"The audit is of {len(audit.seconds)} rows and there are {len(rows)}: audit these rows.")
     gone: dict[int, list[Finding]] = defaultdict(list)
     for one in audit.findings:
         if one.action == "set aside":

@@ -10,7 +10,7 @@ from contextlib import nullcontext, redirect_stderr
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .. import AsrError
+from .. import InputError
 from . import Audit, apply, audit_splits
 
 if TYPE_CHECKING:
@@ -64,17 +64,17 @@ def trainable(
         The splits; a dict for each row set aside, with its split; and what was found, in words.
 
     Raises:
-        AsrError: no row is left, or `strict` and there is a finding.
+        InputError: no row is left, or `strict` and there is a finding.
     """
     audits = audit_here(splits, processor, folder)
     found = reasons(audits)
     if strict and found:
-        raise AsrError(f"The audit found {found}: see `asr-helpers audit`, and mend the rows or leave out --strict.")
+        raise InputError(f"The audit found {found}: see `asr-helpers audit`, and mend the rows or leave out --strict.")
     kept, aside = {**splits}, []
     for name in ("train", "validation"):
         kept[name], gone = apply(splits[name], audits[name])
         if not len(kept[name]):
-            raise AsrError(f"No row of {name} is left to train with; the audit found {found}.")
+            raise InputError(f"No row of {name} is left to train with; the audit found {found}.")
         aside += [{"split": name, **row} for row in gone]
     return type(splits)(kept), aside, found
 
@@ -93,11 +93,11 @@ def measurable(
         The rows that stay; a dict for each one left out, as of `audit.apply`; and what was found, in words.
 
     Raises:
-        AsrError: no row is left.
+        InputError: no row is left.
     """
     audits = audit_here({split: rows}, processor)
     found = reasons(audits)
     kept, aside = apply(rows, audits[split])
     if not len(kept):
-        raise AsrError(f"No row of {split} is left to measure with; the audit found {found}.")
+        raise InputError(f"No row of {split} is left to measure with; the audit found {found}.")
     return kept, aside, found

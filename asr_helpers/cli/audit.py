@@ -4,7 +4,7 @@ import argparse
 from collections import Counter
 from typing import Any
 
-from .. import AsrError
+from .. import InputError
 from .common import command, printable, takes_data, write_json
 
 
@@ -23,7 +23,7 @@ def audit(args: argparse.Namespace) -> int:
 
     splits = loading.published_splits(args.source)
     if args.split and args.split not in splits:
-        raise AsrError(f"There is no split {args.split!r}: use {', '.join(splits)}.")
+        raise InputError(f"There is no split {args.split!r}: use {', '.join(splits)}.")
     audits = audit_here(splits, load_processor(args.source.checkpoint))
     if args.split:
         audits = {args.split: audits[args.split]}

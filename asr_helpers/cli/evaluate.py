@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from .. import AsrError
+from .. import InputError
 from .common import command, printable, say, takes_data, write_json
 
 
@@ -27,7 +27,7 @@ def evaluate(args: argparse.Namespace) -> None:
     recogniser = load_recogniser(model)
     splits = loading.load_splits(args.source, missing_files=True)
     if args.split not in splits:
-        raise AsrError(f"There is no split {args.split!r}: use {', '.join(splits)}.")
+        raise InputError(f"There is no split {args.split!r}: use {', '.join(splits)}.")
     rows, aside, found = measurable(splits[args.split], args.split, recogniser.processor)
     if found:
         print(f"the audit found {found}")

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .. import AsrError
+from .. import InputError
 from .common import above_0, command, is_first, not_negative, positive, printable, say, takes_data, write, write_json
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def train(args: argparse.Namespace) -> int:
     else:
         splits = loading.load_splits(source, missing_files=True)
         if "train" not in splits:
-            raise AsrError(f"{args.data!r} has no train rows, only {', '.join(splits)}: name their folder 'train'.")
+            raise InputError(f"{args.data!r} has no train rows, only {', '.join(splits)}: name their folder 'train'.")
         splits = _set_aside(splits, processor, Path(args.output_dir), args.strict)
         rows, validation = splits["train"], splits["validation"]
         found = f"{len(rows)} clips"

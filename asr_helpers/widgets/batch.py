@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets
 import numpy as np
 
-from .. import AsrError, audio
+from .. import AsrError, InputError, audio
 from ..plots import plot_lengths
 from ..preprocessing import encode_text
 from ..samplers import duration_batches, random_batches, sorted_batches, total_padding_share
@@ -37,7 +37,7 @@ def batch_view(rows: Sequence[Mapping[str, Any]], processor: "ProcessorMixin") -
         seconds.append(length)
         labels.append(len(ids))
     if not any(seconds):
-        raise AsrError("There are no rows to make batches of.")
+        raise InputError("There are no rows to make batches of.")
     size = ipywidgets.IntSlider(description="batch size", value=8, min=1, max=32, style=WIDE)
     strategy = ipywidgets.ToggleButtons(options=["random", "sorted", "by duration"], description="order", style=WIDE)
     number = ipywidgets.IntSlider(description="batch", min=1, max=2, style=WIDE)

@@ -6,7 +6,7 @@ from typing import Any
 import ipywidgets
 import numpy as np
 
-from .. import AsrError, audio
+from .. import InputError, audio
 from ..evaluation import AlignedWord, align, confusions, count_errors, group_counts, score, sum_counts
 from ..loading import RowFacts, describe
 from .kit import (
@@ -60,11 +60,11 @@ def errors_view(
         `sort`, `confusion`, `group` and `hypothesis`, the box to edit.
 
     Raises:
-        AsrError: the lists differ in length, or a reference is empty.
+        InputError: the lists differ in length, or a reference is empty.
     """
     facts, references = describe(rows), list(references)
     if len(facts) != len(references):
-        raise AsrError(f"{len(facts)} rows and {len(references)} references: there must be one each.")
+        raise InputError(f"{len(facts)} rows and {len(references)} references: there must be one each.")
     models = {names[0]: list(hypotheses)} | ({names[1]: list(other)} if other is not None else {})
     words = {name: count_errors(references, written) for name, written in models.items()}
     aligned = {

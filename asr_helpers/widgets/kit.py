@@ -21,7 +21,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-from .. import AsrError, audio
+from .. import AsrError, InputError, audio
 from ..evaluation import AlignedWord, ErrorCounts
 from ..inference import Word
 from ..loading import RowFacts, find_rows
@@ -255,7 +255,7 @@ class RowChooser(View):
         lines: int = 6,
     ):
         if not facts:
-            raise AsrError("There are no rows to show.")
+            raise InputError("There are no rows to show.")
         self._facts, self._arrange = facts, arrange
         self._label = label or (lambda row: f"{row} · {facts[row].seconds:.1f} s · {facts[row].text}")
         shortest = np.floor(min(one.seconds for one in facts) * 10) / 10

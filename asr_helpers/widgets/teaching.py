@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import ipywidgets
 
-from .. import AsrError, audio
+from .. import AsrError, InputError, audio
 from ..audit import audit
 from .kit import FULL, PALE, WIDE, View, line, note, page, sound, telling, text, unheard
 from .microphone import STAYS, sound_input
@@ -87,7 +87,7 @@ def teaching_view(recogniser: "Recogniser", folder: str | os.PathLike | None = N
         with telling(made):
             missing = [str(one + 1) for one in range(len(SENTENCES)) if one not in kept]
             if missing:
-                raise AsrError(f"Not recorded yet: {', '.join(missing)}. Record or upload them first.")
+                raise InputError(f"Not recorded yet: {', '.join(missing)}. Record or upload them first.")
             written = write_folder(place.value, [kept[one] for one in range(len(SENTENCES))], SENTENCES)
         if not made.value:
             made.value = note(f"{len(SENTENCES)} recordings are in {text(written)}, ready for asr-helpers train.")
@@ -116,27 +116,27 @@ def usable_clip(name: str, content: bytes, sentence: str, others: dict[str, byte
         others: the sentences recorded already, each with its file.
 
     Raises:
-        AsrError: it cannot be read, is silent, is much too short or too long, or is the same sound as another's.
+        InputError: it cannot be read, is silent, is much too short or too long, or is the same sound as another's.
 
     >>> import numpy as np
     >>> usable_clip("a.wav", audio.encode(np.zeros(16_000), 16_000), "Good food", {})
     Traceback (most recent call last):
-    asr_helpers.AsrError: Not kept: Nothing is heard: its level is -120 dBFS. Record the sentence again.
+    asr_helpers.InputError: Not kept: Nothing is heard: its level is -120 dBFS. Record the sentence again.
     """
     found = audit([{"audio": {"bytes": content, "path": name}, "transcription": sentence}])
     for one in found.findings:
         if one.severity == "error":
-            raise AsrError(f"Not kept: {one.message} Record the sentence again.")
+            raise InputError(f"Not kept: {one.message} Record the sentence again.")
     waveform, sampling_rate = audio.decode({"bytes": content, "path": name})
     seconds = len(waveform) / sampling_rate
     if len(sentence) / seconds > FASTEST:
-        raise AsrError(
+        raise InputError(
             f"Not kept: it lasts {seconds:.1f} s, too short for {len(sentence)} characters. Record the whole sentence."
         )
     clip = audio.encode(waveform, sampling_rate)
     same = next((words for words, other in others.items() if other == clip), None)
     if same:
-        raise AsrError(f"Not kept: it is the same sound as that of {same!r}. Record the sentence again.")
+        raise InputError(f"Not kept: it is the same sound as that of {same!r}. Record the sentence again.")
     return clip
 
 
@@ -152,7 +152,8 @@ def write_folder(folder: str | os.PathLike, clips: Sequence[bytes], sentences: S
         The folder, with a metadata.csv of `file_name` and `transcription`.
 
     Raises:
-        AsrError: the folder holds something else, or cannot be written.
+        InputError: the folder holds something else.
+        AsrError: it cannot be written.
 
     >>> with tempfile.TemporaryDirectory() as outputs:
     ...     folder = write_folder(Path(outputs) / "my-voice", [b"RIFF"], ["Good food"])
@@ -160,7 +161,7 @@ def write_folder(folder: str | os.PathLike, clips: Sequence[bytes], sentences: S
     ['file_name,transcription', 'sentence-01.wav,Good', 'food']
     """
     if not str(folder).strip():
-        raise AsrError("The folder has no name: type one.")
+        raise InputError("The folder has no name: type one.")
     folder = Path(folder).expanduser()
     names = [f"sentence-{number:02}.wav" for number in range(1, len(clips) + 1)]
     try:
@@ -176,7 +177,7 @@ def write_folder(folder: str | os.PathLike, clips: Sequence[bytes], sentences: S
             if folder.is_dir() and any(folder.iterdir()):
                 if _same_files(folder, new):
                     return folder
-                raise AsrError(f"{str(folder)!r} holds other files already: type another folder, or move it away.")
+                raise InputError(f"{str(folder)!r} holds other files already: type another folder, or move it away.")
             if folder.is_dir():
                 folder.rmdir()
             new.rename(folder)
