@@ -402,7 +402,7 @@ def test_metrics_by_hand(processor):
     # 14 frames, 3 of them blank, and 5 frames, 1 blank; what is padded is neither.
     result = predict(processor, ["HHEL_LO WOR_D_", "YYE_S"], ["HELLO WORLD", "YES"])
     # By chance: YES for HELLO WORD, two words wrong, and HELLO WORLD for YES, two more, of three said.
-    assert result == {"wer": 1 / 3, "cer": pytest.approx(1 / 14), "chance_wer": 4 / 3, "blank_share": 4 / 19}
+    assert result == {"wer": 1 / 3, "cer": pytest.approx(1 / 14), "chance_wer": 4 / 3, "words": 3, "blank_share": 4 / 19}
 
 
 def test_doubled_letters_of_the_labels_are_kept(processor):
@@ -411,7 +411,7 @@ def test_doubled_letters_of_the_labels_are_kept(processor):
 
 
 def test_the_blank_plateau(processor):
-    silent = {"wer": 1.0, "cer": 1.0, "chance_wer": 1.0, "blank_share": 1.0}
+    silent = {"wer": 1.0, "cer": 1.0, "chance_wer": 1.0, "words": 3, "blank_share": 1.0}
     assert predict(processor, ["____", "__"], ["HELLO WORLD", "YES"]) == silent
 
 
@@ -439,6 +439,9 @@ WELL = {"eval_wer": 0.2, "eval_chance_wer": 1.0, "eval_blank_share": 0.6}
     ({"eval_wer": 0.7, "eval_chance_wer": 0.75}, [], 1.0, "The model learnt nothing"),
     ({"eval_wer": 0.7, "eval_chance_wer": 1.0}, [], 1.0, ""),
     ({"eval_wer": 0.3}, [], 0.2, "The training made it worse, WER 0.20 before and 0.30 after"),
+    ({"eval_wer": 0.3, "eval_words": 400.0}, [], 0.2, "The training made it worse, WER 0.20 before and 0.30 after"),
+    ({"eval_wer": 0.4, "eval_words": 8.0}, [], 0.2, ""),
+    ({"eval_wer": 0.6, "eval_words": 8.0}, [], 0.2, "The training made it worse"),
 ])  # fmt: skip
 def test_a_collapse_is_said_in_words(metrics, losses, before, says):
     warning = evaluation.collapse_warning(WELL | metrics, losses, before)

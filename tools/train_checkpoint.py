@@ -202,11 +202,13 @@ def padded_length(num_samples: int) -> int:
     return -(-(num_samples - 80) // step) * step + 80
 
 
-def batches(clips: list[tuple[np.ndarray, str]]) -> list[list[tuple[np.ndarray, str]]]:
-    """Groups clips sorted by length into batches of at most SECONDS_PER_BATCH of padded audio."""
+def batches(
+    clips: list[tuple[np.ndarray, str]], seconds: float = SECONDS_PER_BATCH
+) -> list[list[tuple[np.ndarray, str]]]:
+    """Groups clips sorted by length into batches of at most so many seconds of padded audio."""
     groups = [[]]
     for pair in clips:
-        room = SECONDS_PER_BATCH * SAMPLING_RATE // padded_length(len(pair[0]))
+        room = seconds * SAMPLING_RATE // padded_length(len(pair[0]))
         if len(groups[-1]) >= room:
             groups.append([])
         groups[-1].append(pair)

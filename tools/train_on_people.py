@@ -12,6 +12,7 @@ resumes there. What is drawn follows from the seed and the round alone. At the e
 """
 
 import argparse
+import copy
 import csv
 import json
 import os
@@ -23,6 +24,7 @@ from collections import Counter
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,6 +34,7 @@ import soxr
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+import splices
 import train_checkpoint
 from pretraining_sentences import LEXICON
 from speech import TELEPHONE_RATE, move_formants, mu_law, synthesise, trim
@@ -74,6 +77,11 @@ class Stage(NamedTuple):
         narrow: the share of clips not disturbed that are heard in a telephone's band, below 4 kHz.
         mixed: before the stage, `mix` takes this share of each weight from the recogniser that all began with.
         muon: train the transformer's matrices with Muon; False for AdamW alone. A stage that changes it has a warm-up.
+        spliced: the share of people's clips that are cut at words and put together to new ones, each speaker's by
+            themselves; what is left is cut where it is longer than 9 s. With 0 every clip is heard whole.
+        words: how many clips of single words, cut out of people's sentences.
+        intermediate_size: of the transformer; where it is larger than before, the model grows.
+        speeds: how fast a clip is played, at the least and at the most.
     """
 
     rounds: int
@@ -85,6 +93,10 @@ class Stage(NamedTuple):
     muon: bool = True
     narrow: float = 0.0
     mixed: float = 0.0
+    spliced: float = 0.0
+    words: int = 0
+    intermediate_size: int = 768
+    speeds: tuple[float, float] = (0.89, 1.12)
 
 
 # Most of people's clips are heard as they were recorded. A model this small, given hours and not days, learns less from
@@ -96,13 +108,20 @@ STAGES = (
     Stage(7, (7.2e-4, 4e-4), 0, plain=0.7, synthetic=0.15, frozen_from=4),
     Stage(12, (6e-4, 0.0), 0, plain=0.9, synthetic=0.12, frozen_from=0, narrow=0.3),
     Stage(3, (2.5e-4, 0.0), 60, plain=0.9, synthetic=0.25, frozen_from=3, narrow=0.3, mixed=0.3),
+    # From here on more synthetic clips are drawn from, and a wider transformer hears parts of sentences.
+    Stage(20, (3.2e-4, 9e-5), 60, plain=0.9, synthetic=0.12, frozen_from=0, narrow=0.3, spliced=0.4, words=400,
+          intermediate_size=1_536, speeds=(0.87, 1.15)),
+    Stage(7, (9e-5, 0.0), 0, plain=0.9, synthetic=0.12, frozen_from=0, narrow=0.3, spliced=0.15, words=300,
+          intermediate_size=1_536),
 )
 MIXED_AT_LAST = 0.2
 # Recipes from train_checkpoint.clip, after the last one that the synthetic checkpoint heard.
-SYNTHETIC = range(77 * train_checkpoint.CLIPS_PER_ROUND, 77 * train_checkpoint.CLIPS_PER_ROUND + 7_000)
+SYNTHETIC = range(77 * train_checkpoint.CLIPS_PER_ROUND, 77 * train_checkpoint.CLIPS_PER_ROUND + 14_000)
 DIGITS = "zero one two three four five six seven eight nine oh".split()
 LONGEST = 20.0  # s
-SPEEDS = (0.89, 1.12)
+SECONDS_PER_BATCH = 30  # of padded audio, on each core
+# A clip whose words do not fit its sound, by the mean log-probability of their best path, is not cut.
+FITS = -0.6
 
 
 def stage_of(number: int) -> tuple[Stage, int]:
@@ -148,12 +167,18 @@ def as_int16(waveform: np.ndarray) -> np.ndarray:
 
 @dataclass
 class Corpus:
-    """Clips in one long array, on disk: clip i is `samples[starts[i] : starts[i + 1]]`, int16 at 16 kHz."""
+    """Clips in one long array, on disk: clip i is `samples[starts[i] : starts[i + 1]]`, int16 at 16 kHz.
+
+    `cuts[i]` are the places at which its words begin in the array, and the one behind the last; empty where nobody
+    looked, or the words do not fit.
+    """
 
     path: Path
     starts: list[int]
     texts: list[str]
     names: list[str]
+    speakers: list[str]
+    cuts: list[list[int]]
 
     def __getitem__(self, number: int) -> np.ndarray:
         samples = np.load(self.path.with_suffix(".npy"), mmap_mode="r")
@@ -163,11 +188,46 @@ class Corpus:
     def made(cls, path: Path, clips) -> "Corpus":
         """Reads it from `path`, or makes it there from clips (waveform, text, name of the corpus)."""
         if not path.with_suffix(".json").is_file():
-            waveforms, texts, names = zip(*clips(), strict=True)
+            waveforms, texts, names, speakers = zip(*clips(), strict=True)
             np.save(path.with_suffix(".npy"), np.concatenate(waveforms))
             starts = np.cumsum([0, *map(len, waveforms)]).tolist()
-            path.with_suffix(".json").write_text(json.dumps({"starts": starts, "texts": texts, "names": names}))
+            cls(path, starts, texts, names, speakers, [[]] * len(texts)).save()
         return cls(path, **json.loads(path.with_suffix(".json").read_text()))
+
+    def save(self) -> None:
+        """Writes all but the sound."""
+        content = {key: value for key, value in vars(self).items() if key != "path"}
+        self.path.with_suffix(".json").write_text(json.dumps(content))
+
+    def find_cuts(self, recogniser: Path) -> None:
+        """Finds each clip's words by a recogniser, in one process for each core."""
+        start = partial(_load_aligner, recogniser, self.path)
+        with ProcessPoolExecutor(mp_context=get_context("spawn"), initializer=start) as pool:
+            self.cuts = list(pool.map(_cuts_of, range(len(self.texts)), chunksize=32))
+        self.save()
+
+
+def _load_aligner(recogniser: Path, path: Path) -> None:
+    global ALIGNER
+    import torch
+    from transformers import AutoModelForCTC
+
+    torch.set_num_threads(1)
+    model = AutoModelForCTC.from_pretrained(recogniser, dtype=torch.float32).eval()
+    ALIGNER = model, processor().tokenizer, Corpus(path, **json.loads(path.with_suffix(".json").read_text()))
+
+
+def _cuts_of(number: int) -> list[int]:
+    import torch
+
+    model, tokenizer, corpus = ALIGNER
+    waveform, text = corpus[number], corpus.texts[number]
+    values, labels = collate([(waveform, text)], tokenizer)
+    with torch.no_grad():
+        log_probs = model(values[:, : len(waveform)]).logits[0].log_softmax(-1).numpy()  # (T, V)
+    spans, fit = splices.viterbi(log_probs, labels[0].tolist(), model.config.pad_token_id)
+    places = splices.cuts(waveform, spans, text.split()) if fit > FITS else []
+    return [corpus.starts[number] + place for place in places]
 
 
 def people(folder: Path):
@@ -178,7 +238,7 @@ def people(folder: Path):
             waveform, rate = soundfile.read(folder / row["file_name"], dtype="float32")
             if re.search(r"\d", row["transcription"]) or not text or len(waveform) > LONGEST * rate:
                 continue
-            yield as_int16(soxr.resample(waveform, rate, SAMPLING_RATE)), text, row["corpus"]
+            yield as_int16(soxr.resample(waveform, rate, SAMPLING_RATE)), text, row["corpus"], row["speaker"]
 
 
 def sources(folder: Path, corpus: Corpus) -> dict[str, tuple[int, int]]:
@@ -201,13 +261,13 @@ def heard(record: dict) -> tuple[set[str], set[str]]:
     return sentences | {one.text for one in more}, voices | {one.voice.name for one in more}
 
 
-def disturb(waveform: np.ndarray, rng: np.random.Generator, telephone: float) -> np.ndarray:
+def disturb(waveform: np.ndarray, rng: np.random.Generator, telephone: float, speeds=(0.89, 1.12)) -> np.ndarray:
     """Another speed, room, distance, microphone, line and noise: (num_samples,) int16 in and out.
 
     Args:
         telephone: how often it goes down a telephone line, 300 to 3,400 Hz in 8-bit mu-law at 8 kHz.
     """
-    speed = rng.uniform(*SPEEDS)
+    speed = rng.uniform(*speeds)
     sound = soxr.resample(waveform.astype(np.float32) / 32_768, SAMPLING_RATE, SAMPLING_RATE / speed, quality="LQ")
     num_samples = len(sound)
     tail = round(SAMPLING_RATE * 0.35)
@@ -249,34 +309,100 @@ def disturb(waveform: np.ndarray, rng: np.random.Generator, telephone: float) ->
     return as_int16(sound)
 
 
-def disturbed(task: tuple[Corpus, int, Stage, tuple[int, ...]]) -> np.ndarray:
-    corpus, number, stage, seed = task
-    rng = np.random.default_rng(seed)
-    synthetic = corpus.names[number] == "synthetic"
-    if not synthetic and rng.random() < stage.plain:
-        rate, sound = SAMPLING_RATE * rng.uniform(*SPEEDS), corpus[number].astype(np.float32) / 32_768
+class Task(NamedTuple):
+    """A clip of a round: parts of a corpus, the seconds of quiet behind each, and how it is disturbed."""
+
+    path: Path
+    parts: list[splices.Part]
+    gaps: list[float]
+    stage: Stage
+    synthetic: bool
+    seed: tuple[int, ...]
+
+    @property
+    def text(self) -> str:
+        return " ".join(part.text for part in self.parts)
+
+
+def disturbed(task: Task) -> np.ndarray:
+    rng, stage = np.random.default_rng(task.seed), task.stage
+    waveform = splices.sound(np.load(task.path, mmap_mode="r"), task.parts, task.gaps, rng)
+    if not task.synthetic and rng.random() < stage.plain:
+        rate = SAMPLING_RATE * rng.uniform(*stage.speeds)
         if rng.random() < stage.narrow:
-            sound = soxr.resample(sound, SAMPLING_RATE, TELEPHONE_RATE, quality="LQ")
+            waveform = soxr.resample(waveform, SAMPLING_RATE, TELEPHONE_RATE, quality="LQ")
             rate *= TELEPHONE_RATE / SAMPLING_RATE
-        return as_int16(soxr.resample(sound, rate, SAMPLING_RATE, quality="LQ"))
-    return disturb(corpus[number], rng, 0.6 if synthetic else 0.35)
+        return as_int16(soxr.resample(waveform, rate, SAMPLING_RATE, quality="LQ"))
+    return disturb(as_int16(waveform), rng, 0.6 if task.synthetic else 0.35, stage.speeds)
+
+
+def cut_and_joined(rng: random.Random, corpus: Corpus, numbers: list[int], stage: Stage) -> list[list[splices.Part]]:
+    """Clips, some of them cut at words and put together anew, some parted because they are long, some whole."""
+    clips, pools = [], {}
+    for number in numbers:
+        places, words = corpus.cuts[number], corpus.texts[number].split()
+        whole = splices.Part(corpus.starts[number], corpus.starts[number + 1], corpus.texts[number])
+        if not places or not stage.spliced:
+            clips.append([whole])
+        elif rng.random() < stage.spliced:
+            pool = pools.setdefault(corpus.speakers[number], [])
+            pool += splices.parts(rng, words, places, (0.6, 4.0))
+        elif whole.stop - whole.start > 9 * SAMPLING_RATE and rng.random() < 0.75:
+            clips += [[part] for part in splices.parts(rng, words, places, (3.0, 8.0))]
+        else:
+            clips.append([whole])
+    for _, pool in sorted(pools.items()):
+        clips += splices.joined(rng, pool, (2.5, 8.0))
+    return clips
+
+
+def single_words(rng: random.Random, corpus: Corpus, size: int) -> list[list[splices.Part]]:
+    """So many clips of words that a person said somewhere in a sentence, mostly digits."""
+    digits, others = {}, {}
+    for number, places in enumerate(corpus.cuts):
+        for place, word in enumerate(corpus.texts[number].split() if places else []):
+            if places[place + 1] - places[place] > 0.15 * SAMPLING_RATE:
+                kind = digits if word in {digit.upper() for digit in DIGITS} else others
+                part = splices.Part(places[place], places[place + 1], word)
+                kind.setdefault(corpus.speakers[number], []).append(part)
+    digits, clips = {name: found for name, found in digits.items() if len(found) > 2}, []
+    for _ in range(size):
+        kind = digits if digits and rng.random() < 0.7 else others
+        speaker = rng.choice(sorted(kind))  # each as often as another, however much they have said
+        clips.append(rng.choices(kind[speaker], k=rng.randint(2, 7)))
+    return clips
 
 
 def start_round(pool: ProcessPoolExecutor, corpora: list[Corpus], seed: int, number: int):
-    """Draws a round's clips and sets the pool to disturbing them: the sounds as they come, and their texts."""
+    """Draws a round's clips and sets the pool to making them: the sounds as they come, and their texts."""
     rng, stage = random.Random(f"{seed} {number}"), stage_of(number)[0]
     shares = {**SHARES, "synthetic": stage.synthetic}
     tasks = []
     for which, corpus in enumerate(corpora):
+        clips = []
         for share in sorted({shares[name] for name in corpus.names}):
-            clips = [i for i, name in enumerate(corpus.names) if shares[name] == share]
+            numbers = [i for i, name in enumerate(corpus.names) if shares[name] == share]
             # In the rounds that make up one pass, each clip once.
             rounds = round(1 / share)
-            random.Random(f"{seed} {which} {share} {number // rounds}").shuffle(clips)
-            clips = clips[number % rounds :: rounds]
-            tasks += [(corpus, i, stage, (seed, number, which, i)) for i in clips]
+            random.Random(f"{seed} {which} {share} {number // rounds}").shuffle(numbers)
+            clips += cut_and_joined(rng, corpus, numbers[number % rounds :: rounds], stage)
+        if corpus.speakers[0] and stage.words:
+            clips += single_words(rng, corpus, stage.words)
+        for i, parts in enumerate(clips):
+            apart = len(parts) > 1 and all(" " not in part.text for part in parts)
+            gaps = [rng.uniform(0.1, 0.6) if apart or rng.random() < 0.2 else 0.0 for _ in parts[1:]]
+            synthetic, seeds = not corpus.speakers[0], (seed, number, which, i)
+            tasks.append(Task(corpus.path.with_suffix(".npy"), parts, [*gaps, 0.0], stage, synthetic, seeds))
     rng.shuffle(tasks)
-    return pool.map(disturbed, tasks, chunksize=16), [corpus.texts[i] for corpus, i, *_ in tasks]
+    return pool.map(disturbed, tasks, chunksize=16), [task.text for task in tasks]
+
+
+def begin_round(pool: ProcessPoolExecutor, corpora: list[Corpus], args: argparse.Namespace, number: int, model):
+    """`start_round`; where it is the first one that cuts people's clips, their words are looked for by the model."""
+    if stage_of(number)[0].spliced and not any(corpora[0].cuts):
+        save_half(copy.deepcopy(model), args.work / "aligner")
+        corpora[0].find_cuts(args.work / "aligner")
+    return start_round(pool, corpora, args.seed, number)
 
 
 class Optimizers:
@@ -286,14 +412,16 @@ class Optimizers:
     be, so that one rate serves both.
     """
 
-    def __init__(self, model, threads: ThreadPoolExecutor, parts: int, muon: bool):
+    def __init__(self, model, threads: ThreadPoolExecutor, muon: bool):
         import torch
+
+        parts = os.cpu_count()
 
         named = list(model.named_parameters())
         matrices = [p for name, p in named if muon and p.ndim == 2 and ".encoder.layers." in name]
         chosen = {id(p) for p in matrices}
         self.all = [
-            *(torch.optim.Muon(matrices[part::parts], weight_decay=0.01, adjust_lr_fn="match_rms_adamw")
+            *(torch.optim.Muon(matrices[part::parts], weight_decay=0.01, adjust_lr_fn="match_rms_adamw", ns_steps=4)
               for part in range(parts if muon else 0)),
             torch.optim.AdamW([p for _, p in named if id(p) not in chosen], betas=(0.9, 0.98), weight_decay=0.01,
                               fused=True),
@@ -327,7 +455,29 @@ def mix(model, start: Path, share: float) -> None:
 
     first = AutoModelForCTC.from_pretrained(start, dtype=torch.float32).state_dict()
     for name, weights in model.state_dict().items():
-        weights.lerp_(first[name], share)
+        # Where the model has grown since, the other one has nothing to add: its new weights out are none.
+        theirs = weights.clone() if "intermediate_dense" in name else torch.zeros_like(weights)
+        theirs[tuple(map(slice, first[name].shape))] = first[name]
+        weights.lerp_(theirs, share)
+
+
+def grow(model, intermediate_size: int):
+    """The same function with a wider transformer: what is new in each layer gets random weights in, and none out."""
+    import torch
+    from transformers import Wav2Vec2ForCTC
+
+    config = copy.deepcopy(model.config)
+    config.intermediate_size = intermediate_size
+    wide = Wav2Vec2ForCTC._from_config(config, attn_implementation="eager")
+    weights = wide.state_dict()
+    for name, old in model.state_dict().items():
+        new = torch.zeros_like(weights[name])
+        if name.endswith("intermediate_dense.weight"):
+            new.normal_(0, old.std())
+        new[tuple(map(slice, old.shape))] = old
+        weights[name] = new
+    wide.load_state_dict(weights)
+    return wide
 
 
 def backward(model, clips, tokenizer, bf16: bool, frozen: bool, seed: int, share: float):
@@ -496,7 +646,7 @@ def main() -> None:
 
     def clips_of(pool, indices, **kwargs):
         for waveform, text in pool.map(partial(speak, **kwargs), indices, chunksize=32):
-            yield waveform, text, "synthetic"
+            yield waveform, text, "synthetic", ""
 
     with ProcessPoolExecutor() as pool:
         corpora = [
@@ -523,40 +673,40 @@ def main() -> None:
     torch.manual_seed(args.seed)
     # On a CPU, torch's fused attention takes a fifth longer than plain products.
     model = AutoModelForCTC.from_pretrained(args.start, dtype=torch.float32, attn_implementation="eager")
-    models = replicas(model)
-    for replica in models:
-        replica.train()
-
-    threads = ThreadPoolExecutor(len(models))
+    threads = ThreadPoolExecutor(os.cpu_count())
 
     done = {"rounds": 0, "steps": 0, "warm": 0, "train_seconds": 0.0, "audio_hours": 0.0, "history": []}
     state_file = args.work / "state.pt"
-    optimizer = Optimizers(model, threads, len(models), STAGES[0].muon)
+    optimizer, models = Optimizers(model, threads, STAGES[0].muon), replicas(model)
     if state_file.exists():
         state = torch.load(state_file, weights_only=True)
-        model.load_state_dict(state["model"])
         done = state["done"]
-        optimizer = Optimizers(model, threads, len(models), stage_of(done["rounds"] - 1)[0].muon)
+        last = stage_of(done["rounds"] - 1)[0]
+        model = grow(model, last.intermediate_size)
+        model.load_state_dict(state["model"])
+        optimizer, models = Optimizers(model, threads, last.muon), replicas(model)
         optimizer.load_state_dict(state["optimizer"])
 
     workers = ProcessPoolExecutor(initializer=train_checkpoint._speak_politely)
     with workers as pool, threads:
         if done["rounds"] < args.rounds:
-            coming = start_round(pool, corpora, args.seed, done["rounds"])
+            coming = begin_round(pool, corpora, args, done["rounds"], model)
         while done["rounds"] < args.rounds:
             started = time.perf_counter()
-            groups = batches(finish_round(coming))
+            groups = batches(finish_round(coming), SECONDS_PER_BATCH)
             waited = time.perf_counter() - started
             if done["rounds"] + 1 < args.rounds:
-                coming = start_round(pool, corpora, args.seed, done["rounds"] + 1)
+                coming = begin_round(pool, corpora, args, done["rounds"] + 1, model)
             stage, here = stage_of(done["rounds"])
             if here == 0 and stage.warmup:
-                optimizer = Optimizers(model, threads, len(models), stage.muon)
+                model = grow(model, stage.intermediate_size)
+                optimizer, models = Optimizers(model, threads, stage.muon), replicas(model)
                 done["warm"] = done["steps"] + stage.warmup
             if here == 0 and stage.mixed:
                 mix(model, args.start, stage.mixed)
             frozen = here >= stage.frozen_from
             for replica in models:
+                replica.train()
                 replica.wav2vec2.feature_extractor.requires_grad_(not frozen)
             # Together go batches of neighbouring lengths: they take equally long, and no core waits for another.
             starts = range(0, len(groups) - len(models) + 1, len(models))

@@ -1,0 +1,115 @@
+"""Where a clip's words lie, and new clips made of them: a sentence's parts in another order, words by themselves."""
+
+import random
+from typing import NamedTuple
+
+import numpy as np
+
+FRAME = 320  # samples from one frame of the encoder to the next
+FADE = 80  # samples over which a part begins and ends, so that no click is heard
+
+
+class Part(NamedTuple):
+    """A piece of a clip: its first sample in the corpus, the one behind its last, and what is said."""
+
+    start: int
+    stop: int
+    text: str
+
+
+def viterbi(log_probs: np.ndarray, labels: list[int], blank: int) -> tuple[np.ndarray, float]:
+    """The likeliest path of labels, (L,), through CTC's log-probabilities, (T, V).
+
+    Returns:
+        (L, 2), the first and the last frame of each label; and the mean log-probability of the path's frames, -inf
+        where there are too few frames.
+
+    >>> log_probs = np.log(np.full((4, 3), 0.1) + 0.7 * np.eye(3)[[1, 0, 2, 2]])
+    >>> viterbi(log_probs, [1, 2], blank=0)[0].tolist()
+    [[0, 0], [2, 3]]
+    """
+    states = np.full(2 * len(labels) + 1, blank)
+    states[1::2] = labels
+    # From two states before: over a blank, between labels that differ.
+    skip = np.zeros(len(states), bool)
+    skip[2:] = (states[2:] != blank) & (states[2:] != states[:-2])
+    scores = np.full(len(states), -np.inf)
+    scores[:2] = log_probs[0, states[:2]]
+    steps = np.zeros((len(log_probs), len(states)), np.int8)
+    for frame, row in enumerate(log_probs[1:], 1):
+        ways = np.full((3, len(states)), -np.inf)
+        ways[0], ways[1, 1:], ways[2, 2:] = scores, scores[:-1], scores[:-2]
+        ways[2, ~skip] = -np.inf
+        steps[frame] = ways.argmax(0)
+        scores = ways.max(0) + row[states]
+    state = len(states) - 1 - int(scores[-2:].argmax() == 0)
+    score = scores[state] / len(log_probs)
+    spans = np.full((len(labels), 2), -1)
+    for frame in range(len(log_probs) - 1, -1, -1):
+        if state % 2:
+            spans[state // 2, 0] = frame
+            if spans[state // 2, 1] < 0:
+                spans[state // 2, 1] = frame
+        state -= int(steps[frame, state])
+    return spans, float(score)
+
+
+def cuts(waveform: np.ndarray, spans: np.ndarray, words: list[str]) -> list[int]:
+    """Where one can cut: between two words, the quietest 10 ms from the one's last letter to the other's first.
+
+    Args:
+        waveform: (num_samples,) at 16 kHz.
+        spans: (L, 2), the frames of the letters of `words`, and of the space between each two.
+
+    Returns:
+        One sample for each word's start, and one behind the last word.
+    """
+    energy = np.convolve(waveform.astype(np.float32) ** 2, np.ones(160), "same")[::40]
+    places, letter = [max(0, spans[0, 0] * FRAME - 2_400)], 0
+    for word in words[:-1]:
+        letter += len(word)  # the space
+        low = spans[letter - 1, 1] * FRAME + 200
+        high = max(spans[letter + 1, 0] * FRAME + 200, low + 160)
+        places.append(low + 40 * int(energy[low // 40 : high // 40 + 1].argmin()))
+        letter += 1
+    return [*map(int, places), int(min(len(waveform), spans[-1, 1] * FRAME + 3_200))]
+
+
+def parts(rng: random.Random, words: list[str], places: list[int], seconds: tuple[float, float]) -> list[Part]:
+    """Cuts a clip at words, into parts of about so many seconds each."""
+    found, first = [], 0
+    aim = rng.uniform(*seconds) * 16_000
+    for last in range(1, len(words) + 1):
+        if places[last] - places[first] >= aim or last == len(words):
+            found.append(Part(places[first], places[last], " ".join(words[first:last])))
+            first, aim = last, rng.uniform(*seconds) * 16_000
+    return found
+
+
+def joined(rng: random.Random, pool: list[Part], seconds: tuple[float, float]) -> list[list[Part]]:
+    """Puts parts together, in any order, to new clips of about so many seconds."""
+    clips, length, aim = [[]], 0, rng.uniform(*seconds) * 16_000
+    for part in rng.sample(pool, len(pool)):
+        if clips[-1] and length + part.stop - part.start > aim:
+            clips.append([])
+            length, aim = 0, rng.uniform(*seconds) * 16_000
+        clips[-1].append(part)
+        length += part.stop - part.start
+    return clips
+
+
+def sound(samples: np.ndarray, pieces: list[Part], gaps: list[float], rng: np.random.Generator) -> np.ndarray:
+    """Parts of int16 samples one after the other: (num_samples,) float32; behind each one so many seconds of noise."""
+    fade = np.linspace(0, 1, FADE, dtype=np.float32)
+    heard = []
+    for part, gap in zip(pieces, gaps, strict=True):
+        waveform = samples[part.start : part.stop].astype(np.float32) / 32_768
+        if len(pieces) > 1 and len(waveform) > 2 * FADE:
+            waveform[:FADE] *= fade
+            waveform[-FADE:] *= fade[::-1]
+        heard.append(waveform)
+        if gap:
+            frames = waveform[: len(waveform) // 160 * 160].reshape(-1, 160)
+            level = np.quantile(np.sqrt((frames**2).mean(1)), 0.05)
+            heard.append(level * rng.standard_normal(round(gap * 16_000), dtype=np.float32))
+    return np.concatenate(heard)
