@@ -8,7 +8,7 @@ import platform
 from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from . import __version__
 
@@ -59,10 +59,7 @@ def write_model_card(
         f"{result.wer_before:.3f} before, {result.wer_after:.3f} after."
     )
     if result.trouble:
-        text = f"""---
-library_name: transformers
----
-
+        text = f"""{_front_matter()}
 # {folder.name}: {"a training that failed" if result.failed else f"a trial of {result.steps} steps"}
 
 **This is no speech recogniser.** {result.trouble}
@@ -76,13 +73,20 @@ library_name: transformers
 {recipe}
 """
     else:
-        text = f"""---
-library_name: transformers
-pipeline_tag: automatic-speech-recognition
-metrics:
-- wer
----
+        from huggingface_hub import EvalResult
 
+        task = "automatic-speech-recognition"
+        wer = EvalResult(
+            task_type=task, dataset_type=source.dataset if source.dataset_revision else "audiofolder",
+            dataset_name=record["dataset"], dataset_config=source.locale, dataset_split="validation",
+            dataset_revision=source.dataset_revision, metric_type="wer", metric_name="word error rate",
+            metric_value=round(float(result.wer_after), 4),
+        )  # fmt: skip
+        on_hub = None if Path(source.checkpoint).exists() else source.checkpoint
+        front = _front_matter(
+            pipeline_tag=task, metrics=["wer"], base_model=on_hub, model_name=folder.name, eval_results=[wer]
+        )
+        text = f"""{front}
 # {folder.name}
 
 A speech recogniser: {made}
@@ -102,6 +106,13 @@ print(load_recogniser("{folder.name}").transcribe("clip.wav").text)
 ```
 """
     (folder / "README.md").write_text(text)
+
+
+def _front_matter(**fields: Any) -> str:
+    """What the hub reads of a card: YAML between two lines of dashes."""
+    from huggingface_hub import ModelCardData
+
+    return f"---\n{ModelCardData(library_name='transformers', **fields).to_yaml()}\n---\n"
 
 
 def _name(checkpoint: str) -> str:

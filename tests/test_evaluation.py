@@ -402,7 +402,9 @@ def test_metrics_by_hand(processor):
     # 14 frames, 3 of them blank, and 5 frames, 1 blank; what is padded is neither.
     result = predict(processor, ["HHEL_LO WOR_D_", "YYE_S"], ["HELLO WORLD", "YES"])
     # By chance: YES for HELLO WORD, two words wrong, and HELLO WORLD for YES, two more, of three said.
-    assert result == {"wer": 1 / 3, "cer": pytest.approx(1 / 14), "chance_wer": 4 / 3, "words": 3, "blank_share": 4 / 19}
+    assert result == {
+        "wer": 1 / 3, "cer": pytest.approx(1 / 14), "chance_wer": 4 / 3, "words": 3, "blank_share": 4 / 19,
+    }  # fmt: skip
 
 
 def test_doubled_letters_of_the_labels_are_kept(processor):

@@ -16,6 +16,7 @@ import tiny
 import torch
 import transformers
 from datasets import Dataset
+from huggingface_hub import ModelCard
 from safetensors.torch import load_file, save_file
 
 from asr_helpers import AsrError, collation, models, preprocessing, training
@@ -279,7 +280,12 @@ def test_the_folder_is_a_recogniser_with_a_card(tune, tmp_path, processor, monke
     assert written["recipe"]["head_learning_rate"] == 2e-2
     assert written["history"][-1]["step"] == 4
     card = (tmp_path / "README.md").read_text()
-    assert card.startswith("---\nlibrary_name: transformers\npipeline_tag: automatic-speech-recognition\n")
+    front = ModelCard(card).data
+    assert (front.library_name, front.pipeline_tag) == ("transformers", "automatic-speech-recognition")
+    assert (front.model_name, front.base_model) == (tmp_path.name, None)
+    (measured,) = front.eval_results
+    assert (measured.metric_type, measured.dataset_split) == ("wer", "validation")
+    assert measured.metric_value == pytest.approx(result.wer_after, abs=1e-4)
     assert "on 8 clips" in card
     assert "on 2 validation clips" in card
     assert "- head_learning_rate: 0.02" in card

@@ -626,6 +626,35 @@ def error_rates(model, clips, tools, bf16: bool):
     return jiwer.wer(references, hypotheses), jiwer.cer(references, hypotheses)
 
 
+def spoken(pool: ProcessPoolExecutor, indices: range, **kwargs):
+    """Synthetic clips for a corpus."""
+    for waveform, text in pool.map(partial(speak, **kwargs), indices, chunksize=32):
+        yield waveform, text, "synthetic", ""
+
+
+def prepare(folder: Path, work: Path) -> tuple[list[Corpus], dict[str, list[tuple[np.ndarray, str]]]]:
+    """What is trained on, people and synthetic voices, and by name the clips that the recipe is chosen by."""
+    with ProcessPoolExecutor() as pool:
+        corpora = [
+            Corpus.made(work / "people", lambda: people(folder / "train")),
+            Corpus.made(work / "synthetic", lambda: spoken(pool, SYNTHETIC)),
+        ]
+        validation = Corpus.made(work / "validation", lambda: people(folder / "validation"))
+        unheard = Corpus.made(
+            work / "new-voices",
+            lambda: spoken(pool, range(96), seed=train_checkpoint.SEED + 2, variants=DEVELOPMENT_VARIANTS, flite=0.0),
+        )
+    rng = random.Random(0)
+    development = {}
+    for name in sorted(set(validation.names)):
+        numbers = [i for i, one in enumerate(validation.names) if one == name and len(validation[i]) < 12 * 16_000]
+        development[name] = [(validation[i], validation.texts[i]) for i in sorted(rng.sample(numbers, 60))]
+    development["synthetic, by telephone"] = [
+        (disturb(unheard[i], np.random.default_rng(i), telephone=1.0), unheard.texts[i]) for i in range(96)
+    ]
+    return corpora, development
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--people", type=Path, required=True)
@@ -644,28 +673,7 @@ def main() -> None:
     args.work.mkdir(parents=True, exist_ok=True)
     tools, bf16 = processor(), has_bf16()
 
-    def clips_of(pool, indices, **kwargs):
-        for waveform, text in pool.map(partial(speak, **kwargs), indices, chunksize=32):
-            yield waveform, text, "synthetic", ""
-
-    with ProcessPoolExecutor() as pool:
-        corpora = [
-            Corpus.made(args.work / "people", lambda: people(args.people / "train")),
-            Corpus.made(args.work / "synthetic", lambda: clips_of(pool, SYNTHETIC)),
-        ]
-        validation = Corpus.made(args.work / "validation", lambda: people(args.people / "validation"))
-        unheard = Corpus.made(
-            args.work / "new-voices",
-            lambda: clips_of(pool, range(96), seed=train_checkpoint.SEED + 2, variants=DEVELOPMENT_VARIANTS, flite=0.0),
-        )
-    rng = random.Random(0)
-    development = {}
-    for name in sorted(set(validation.names)):
-        numbers = [i for i, one in enumerate(validation.names) if one == name and len(validation[i]) < 12 * 16_000]
-        development[name] = [(validation[i], validation.texts[i]) for i in sorted(rng.sample(numbers, 60))]
-    development["synthetic, by telephone"] = [
-        (disturb(unheard[i], np.random.default_rng(i), telephone=1.0), unheard.texts[i]) for i in range(96)
-    ]
+    corpora, development = prepare(args.people, args.work)
     print({corpus.path.name: (len(corpus.texts), corpus.starts[-1] / SAMPLING_RATE / 3600, Counter(corpus.names))
            for corpus in corpora}, flush=True)  # fmt: skip
 
