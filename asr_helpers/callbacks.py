@@ -3,6 +3,7 @@
 It imports torch and transformers at once, so it is imported where it is used.
 """
 
+import logging
 import time
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from transformers import TrainerCallback
 
 from .checkpoints import Terminated, WholeCheckpoints, why_incomplete
 from .evaluation import collapse_warning
+
+logger = logging.getLogger(__name__)
 
 
 class Epochs(TrainerCallback):
@@ -63,7 +66,9 @@ class StopAtSigterm(TrainerCallback):
         state.best_model_checkpoint = str(best)
         if reason := why_incomplete(best, args.world_size):
             if state.is_world_process_zero:
-                print(f"{best.name}, the best so far, is lost ({reason}): the best from here on takes its place")
+                logger.warning(
+                    "%s, the best so far, is lost (%s): the best from here on takes its place", best.name, reason
+                )
             state.best_model_checkpoint = state.best_global_step = state.best_metric = None
 
     def on_step_end(self, args, state, control, **kwargs):

@@ -6,7 +6,7 @@ row groups of Parquet files. BUFFER rows are in memory at a time: they are sorte
 mixed, then the next ones are read.
 """
 
-import sys
+import logging
 from collections.abc import Callable, Iterator
 from itertools import count, islice
 from pathlib import Path
@@ -24,6 +24,8 @@ from .sources import Source
 if TYPE_CHECKING:
     from datasets import Dataset, IterableDataset
     from transformers import ProcessorMixin
+
+logger = logging.getLogger(__name__)
 
 PART = 64  # lines of a metadata.csv that are read together: those in a buffer come from 16 places of it
 BUFFER = 1_024  # rows; some 200 MB of FLAC bytes for clips of 10 s, or their paths where they are files
@@ -311,8 +313,8 @@ def _with_a_sound(batch: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def left_out(row: dict[str, Any], error: AsrError) -> None:
-    """Says on standard error that a row is not trained on, and why."""
-    print(f"left out {row_name(row)!r}: {error}", file=sys.stderr, flush=True)
+    """Warns that a row is not trained on, and why."""
+    logger.warning("left out %r: %s", row_name(row), error)
 
 
 def row_name(row: dict[str, Any]) -> str:

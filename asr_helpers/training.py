@@ -5,6 +5,7 @@ card. Rates are AdamW's peak rates; they rise over the warm-up and then fall to 
 The training loop is `transformers.Trainer`'s.
 """
 
+import logging
 import tempfile
 import time
 from collections.abc import Sequence
@@ -29,6 +30,8 @@ from .streaming import PreparedRows, StreamedBatchSampler
 if TYPE_CHECKING:
     from datasets import Dataset, IterableDataset
     from transformers import ProcessorMixin, Trainer, TrainerCallback, TrainingArguments, Wav2Vec2ForCTC
+
+logger = logging.getLogger(__name__)
 
 TRIAL_STEPS = 50  # A fresh head that was given fewer has not been trained, only tried.
 
@@ -385,8 +388,8 @@ def _checkpoint_to_resume(output_dir: Path, args: "TrainingArguments") -> str | 
         )
     if not checkpoint:
         if args.process_index == 0:
-            print(f"no checkpoint in {str(output_dir)!r} yet: the training begins at the beginning", flush=True)
+            logger.warning("no checkpoint in %r yet: the training begins at the beginning", str(output_dir))
         return None
     if args.process_index == 0 and reasons:
-        print(f"passed over {reasons}; going on from {checkpoint.name}", flush=True)
+        logger.warning("passed over %s; going on from %s", reasons, checkpoint.name)
     return str(checkpoint)

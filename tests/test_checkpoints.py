@@ -181,14 +181,14 @@ def test_a_resumed_run_ends_bit_equal(tune, undisturbed, tmp_path, step):
     assert final(whole) != (whole / "checkpoint-11" / "model.safetensors").read_bytes()
 
 
-def test_resuming_says_what_it_passes_over(tune, undisturbed, tmp_path, capsys):
+def test_resuming_says_what_it_passes_over(tune, undisturbed, tmp_path, caplog):
     whole, recipe = undisturbed
     for step in (10, 11, 12):
         shutil.copytree(whole / f"checkpoint-{step}", tmp_path / f"checkpoint-{step}")
     (tmp_path / "checkpoint-12" / "optimizer.pt").unlink()
     damage(tmp_path / "checkpoint-11" / "model.safetensors", "truncated")
     tune(tmp_path, recipe, resume=True, **tiny.EACH_STEP)
-    said = capsys.readouterr().out.splitlines()[0]
+    (said,) = caplog.messages
     assert said.startswith("passed over checkpoint-12: its optimizer.pt is missing; checkpoint-11: its model.safe")
     assert said.endswith("; going on from checkpoint-10")
     assert final(tmp_path) == final(whole)
@@ -342,7 +342,7 @@ def test_a_training_from_the_start_replaces_an_earlier_one(tune, whole_run, tmp_
     assert names(tmp_path) == names(whole_run)
 
 
-def test_a_best_checkpoint_that_is_lost_is_forgotten(tune, tmp_path, capsys):
+def test_a_best_checkpoint_that_is_lost_is_forgotten(tune, tmp_path, caplog):
     tune(tmp_path, RECIPE, max_steps=8, save_total_limit=None, save_steps=2, eval_steps=2)
     state = json.loads((tmp_path / "checkpoint-8" / "trainer_state.json").read_text())
     assert Path(state["best_model_checkpoint"]).name == f"checkpoint-{state['best_global_step']}"
@@ -352,7 +352,7 @@ def test_a_best_checkpoint_that_is_lost_is_forgotten(tune, tmp_path, capsys):
     result = tune(tmp_path, RECIPE, resume=True, save_total_limit=None, save_steps=2, eval_steps=2)
     assert (
         f"{best.name}, the best so far, is lost (its model.safetensors is not what manifest.json says)"
-        in capsys.readouterr().out
+        in caplog.text
     )
     assert result.wer_after == 1
 

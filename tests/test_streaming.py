@@ -169,7 +169,7 @@ for count in (1_000, 20_000):
     assert large - small < 20e6, "all rows together are 640 MB, those of a buffer 2"
 
 
-def test_rows_that_would_harm_are_named_and_left_out(tmp_path, capsys):
+def test_rows_that_would_harm_are_named_and_left_out(tmp_path, caplog):
     clips = [tiny.clip(0), b"no sound", tiny.clip(2), tiny.clip(3), tiny.clip(4, 0.05), tiny.clip(5)[:-1_000]]
     folder = tiny.write_audiofolder(
         tmp_path / "data" / "train", clips, ["YES", "NO", "3.14", "NO", "TOO LONG FOR IT", "NO"]
@@ -182,7 +182,7 @@ def test_rows_that_would_harm_are_named_and_left_out(tmp_path, capsys):
     batches = StreamedBatchSampler(stream, 1, lambda row: training.check_row(row, model, processor))
     names = {streaming.row_name(row).rpartition("/")[2] for batch in batches for row in batch}
     assert names == {"0.wav", "5.wav"}
-    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("left out")]
+    lines = [line for line in caplog.messages if line.startswith("left out")]
     assert [line.split("'")[1].rpartition("/")[2] for line in lines] == ["1.wav", "2.wav", "3.wav", "4.wav"]
     for line, reason in zip(lines, ["not a sound", "no character", "There is no file", "labels need"], strict=True):
         assert reason in line
@@ -196,7 +196,7 @@ def flac(seconds: float, share: float = 1.0, rate: int = 8_000) -> bytes:
     return file.getvalue()[: int(share * len(file.getvalue()))]
 
 
-def test_a_sound_that_breaks_off_is_left_out_of_its_batch(capsys):
+def test_a_sound_that_breaks_off_is_left_out_of_its_batch(caplog):
     whole, cut = (
         {"audio": {"bytes": flac(4.0, share), "path": path}, "transcription": "NO", "position": {}}
         for share, path in ((1.0, "whole.flac"), (0.2, "cut.flac"))
@@ -205,7 +205,7 @@ def test_a_sound_that_breaks_off_is_left_out_of_its_batch(capsys):
     prepared = streaming.PreparedRows(tiny.processor())
     (item,) = prepared.__getitems__([cut, whole])
     assert item["row"] == "whole.flac"
-    assert capsys.readouterr().err.startswith("left out 'cut.flac': ")
+    assert caplog.messages[0].startswith("left out 'cut.flac': ")
     with pytest.raises(AsrError, match=r"No sound of a batch can be read, 'cut\.flac' among them"):
         prepared.__getitems__([cut])
 
@@ -238,11 +238,11 @@ def test_a_stream_in_which_every_sound_breaks_off_ends():
         list(StreamedBatchSampler(broken_stream(), 1, seconds, max_duration=4.0))
 
 
-def test_a_row_without_audio_is_named_by_its_text(capsys):
+def test_a_row_without_audio_is_named_by_its_text(caplog):
     rows = [{"audio": None, "transcription": "SILENCE"}, {"audio": {"bytes": flac(0.5)}, "transcription": "NO"}]
     stream = IterableDataset.from_generator(lambda: iter(rows))
     assert texts(StreamedBatchSampler(stream, 1, seconds)) == [["NO"]]
-    assert capsys.readouterr().err.startswith("left out 'SILENCE': ")
+    assert caplog.messages[0].startswith("left out 'SILENCE': ")
 
 
 def test_a_stream_without_a_row_to_train_on_ends(tmp_path):
@@ -280,7 +280,7 @@ def write_parquet(folder, rows):
     return source(str(folder))
 
 
-def test_no_path_in_a_parquet_file_leads_out_of_the_folder(tmp_path, capsys):
+def test_no_path_in_a_parquet_file_leads_out_of_the_folder(tmp_path, caplog):
     for name in ("outside.wav", "data/inside.wav"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(tiny.clip(0))
@@ -292,7 +292,7 @@ def test_no_path_in_a_parquet_file_leads_out_of_the_folder(tmp_path, capsys):
     stream, validation = stream_splits(write_parquet(tmp_path / "data", rows))
     for part in (stream, validation):
         assert [row["audio"]["path"] for row in part] == [*inside, "/only/a/name.wav"]
-    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("left out")]
+    lines = [line for line in caplog.messages if line.startswith("left out")]
     assert [line.split("'")[1] for line in lines] == outside * 2
     assert all(f"leads out of {str(tmp_path / 'data')!r}: bring the file into the folder" in line for line in lines)
 

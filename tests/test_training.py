@@ -340,11 +340,11 @@ def test_resuming_goes_on_from_the_newest_checkpoint(tune, tmp_path):
 
 
 @pytest.mark.parametrize("folder", ["nowhere", "empty"])
-def test_resuming_before_there_is_a_checkpoint_begins_at_the_beginning(tune, tmp_path, folder, capsys):
+def test_resuming_before_there_is_a_checkpoint_begins_at_the_beginning(tune, tmp_path, folder, caplog):
     """What a scheduler does that starts the same command again and again."""
     (tmp_path / "empty").mkdir()
     tune(tmp_path / folder, resume=True, max_steps=2)
-    assert f"{folder}' yet: the training begins at the beginning" in capsys.readouterr().out
+    assert f"{folder}' yet: the training begins at the beginning" in caplog.text
     tune(tmp_path / "straight", max_steps=2)
     assert same(weights(tmp_path / folder), weights(tmp_path / "straight"))
 
