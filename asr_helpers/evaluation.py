@@ -155,7 +155,7 @@ def sum_counts(counts: Iterable[ErrorCounts]) -> ErrorCounts:
     ErrorCounts(hits=5, substitutions=1, deletions=0, insertions=1)
     """
     return ErrorCounts(
-        *(sum(column) for column in zip((0, 0, 0, 0), *(vars(one).values() for one in counts), strict=True))
+        *(sum(column) for column in zip((0, 0, 0, 0), *(vars(count).values() for count in counts), strict=True))
     )
 
 

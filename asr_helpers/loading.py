@@ -48,7 +48,7 @@ def load_rows(source: Source, split: str = "train") -> "Dataset":
             parts = _read_folder(source.dataset)
             lengths = {name: len(part) for name, part in parts.items()}
             chosen = ReadInstruction.from_spec(split).to_absolute(lengths)
-            rows = concatenate_datasets([parts[one.splitname].select(range(one.from_, one.to)) for one in chosen])
+            rows = concatenate_datasets([parts[part.splitname].select(range(part.from_, part.to)) for part in chosen])
     except AsrError:
         raise
     except (ValueError, OSError) as error:  # OSError: the hub is out of reach, or has no such dataset

@@ -210,7 +210,8 @@ def plot_batch(batch: Mapping[str, "torch.Tensor"], sampling_rate: int = 16_000)
     values, labels = np.asarray(batch["input_values"]), np.asarray(batch["labels"])
     samples = [int(np.flatnonzero(row).max(initial=-1)) + 1 for row in values]
     seconds = values.shape[1] / sampling_rate
-    return plot_lengths([one / sampling_rate for one in samples], (labels != IGNORED).sum(axis=1).tolist(), seconds)
+    lengths = [length / sampling_rate for length in samples]
+    return plot_lengths(lengths, (labels != IGNORED).sum(axis=1).tolist(), seconds)
 
 
 def plot_lengths(seconds: Sequence[float], labels: Sequence[int], longest: float | None = None) -> Figure:

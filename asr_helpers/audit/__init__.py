@@ -71,8 +71,8 @@ class Audit:
         """What is done with each row."""
         actions: list[Action] = ["keep"] * len(self.seconds)
         rank = ("keep", "repair", "set aside")
-        for one in self.findings:
-            actions[one.row] = max(actions[one.row], one.action, key=rank.index)
+        for finding in self.findings:
+            actions[finding.row] = max(actions[finding.row], finding.action, key=rank.index)
         return actions
 
     @property
@@ -163,7 +163,7 @@ def audit_splits(
     else:
         every = (row for name, start in places for row in rows_of(splits[name], start))
         name = fingerprint(every, model)
-        files = [share_file(Path(folder), name, one, world_size) for one in range(world_size)]
+        files = [share_file(Path(folder), name, number, world_size) for number in range(world_size)]
         if not files[rank].is_file():
             write_share(files[rank], examine_share(splits, places[rank::world_size], model, processes))
         shares = [read_share(file) for file in files]
@@ -214,20 +214,22 @@ def apply(rows: "Dataset | list[dict]", audit: Audit) -> tuple["Dataset | list[d
     if len(rows) != len(audit.seconds):
         raise InputError(f"The audit is of {len(audit.seconds)} rows and there are {len(rows)}: audit these rows.")
     gone: dict[int, list[Finding]] = defaultdict(list)
-    for one in audit.findings:
-        if one.action == "set aside":
-            gone[one.row].append(one)
+    for finding in audit.findings:
+        if finding.action == "set aside":
+            gone[finding.row].append(finding)
     texts = [row["transcription"] for row in only(rows, "transcription")]
     aside = [
         {
             "row": number, "file": found[0].file, "transcription": texts[number],
-            "findings": [{"reason": one.reason, "message": one.message} for one in found],
+            "findings": [{"reason": finding.reason, "message": finding.message} for finding in found],
         }
         for number, found in sorted(gone.items())
     ]  # fmt: skip
     stay = [number for number in range(len(rows)) if number not in gone]
     mended = {
-        one.row: repair_text(texts[one.row]) for one in audit.findings if one.reason in MENDED and one.row not in gone
+        finding.row: repair_text(texts[finding.row])
+        for finding in audit.findings
+        if finding.reason in MENDED and finding.row not in gone
     }
     if isinstance(rows, list):
         said = [mended.get(number, texts[number]) for number in stay]

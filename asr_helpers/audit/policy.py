@@ -45,7 +45,7 @@ def totals(audits: Mapping[str, Audit]) -> dict[str, dict[str, float]]:
 
 def reasons(audits: Mapping[str, Audit]) -> str:
     """What was found how often, in words; "" for nothing."""
-    counts = Counter(one.reason for part in audits.values() for one in part.findings)
+    counts = Counter(finding.reason for part in audits.values() for finding in part.findings)
     return ", ".join(f"{count} {reason}" for reason, count in counts.most_common())
 
 

@@ -29,7 +29,7 @@ WORD = re.compile(r"[^\W\d_]+(?:[\u0300-\u036f]+[^\W\d_]*)*")
 
 def _quoted(characters: Iterable[str]) -> str:
     shown = sorted(set(characters))
-    return ", ".join(ascii(one) if not one.isprintable() else repr(one) for one in shown[:8]) + (
+    return ", ".join(repr(sign) if sign.isprintable() else ascii(sign) for sign in shown[:8]) + (
         f" and {len(shown) - 8} more" if len(shown) > 8 else ""
     )
 
@@ -64,8 +64,8 @@ def examine_text(row: Row, text: Any, model: Model) -> None:
         found["symbols"] = f"{_short(text)} has symbols ({_quoted(kinds['symbol'])}): write them as they are spoken."
     if model.characters is not None and kinds["letter"]:
         row.outside = frozenset(kinds["letter"])
-        count = sum(lost[one] for one in kinds["letter"])
-        plain = {one: unicodedata.normalize("NFD", one)[0] for one in kinds["letter"]}
+        count = sum(lost[character] for character in kinds["letter"])
+        plain = {character: unicodedata.normalize("NFD", character)[0] for character in kinds["letter"]}
         gone = sum(
             lost[one]
             for one, base in plain.items()
@@ -95,7 +95,7 @@ def _kind(character: str) -> str:
 
 
 def _script(character: str, scripts: Sequence[str]) -> str:
-    return next((one for one in scripts if unicodedata.name(character, "").startswith(one)), "")
+    return next((script for script in scripts if unicodedata.name(character, "").startswith(script)), "")
 
 
 def _is_invisible(text: str, place: int) -> bool:
@@ -119,14 +119,14 @@ def _unlike(character: str) -> str:
 
 def _unmixed(word: str) -> str:
     """A word whose letters of another script all look like ones of its own, written in its own; else as it is."""
-    scripts = Counter(_script(one, ONE_SCRIPT) for one in word)
+    scripts = Counter(_script(character, ONE_SCRIPT) for character in word)
     if len(scripts) > 1 and scripts["LATIN"]:
-        foreign = [one for one in word if _script(one, ONE_SCRIPT) not in ("LATIN", "")]
-        if all(one in LATIN_OF for one in foreign):
-            return "".join(LATIN_OF.get(one, one) for one in word)
-        latin = [one for one in word if _script(one, ONE_SCRIPT) == "LATIN"]
-        if scripts["CYRILLIC"] and all(one in CYRILLIC_OF for one in latin):
-            return "".join(CYRILLIC_OF.get(one, one) for one in word)
+        foreign = [character for character in word if _script(character, ONE_SCRIPT) not in ("LATIN", "")]
+        if all(character in LATIN_OF for character in foreign):
+            return "".join(LATIN_OF.get(character, character) for character in word)
+        latin = [character for character in word if _script(character, ONE_SCRIPT) == "LATIN"]
+        if scripts["CYRILLIC"] and all(character in CYRILLIC_OF for character in latin):
+            return "".join(CYRILLIC_OF.get(character, character) for character in word)
     return word
 
 
@@ -151,7 +151,7 @@ def _examine_characters(row: Row, text: str) -> None:
     found = row.problems
     if not unicodedata.is_normalized("NFC", text):
         found["not-nfc"] = f"{_short(text)} has letters and accents apart (not NFC): they are put together."
-    controls = [one for one in text if one in BIDIRECTIONAL]
+    controls = [character for character in text if character in BIDIRECTIONAL]
     if controls:
         found["bidirectional-controls"] = f"It has controls of the writing direction ({_quoted(controls)}): removed."
     invisible = [one for place, one in enumerate(text) if _is_invisible(text, place)]
@@ -159,18 +159,19 @@ def _examine_characters(row: Row, text: str) -> None:
         found["invisible-characters"] = f"It has characters that cannot be seen ({_quoted(invisible)}): removed."
     text = unicodedata.normalize("NFC", text)
     mended = "".join(map(_unlike, text))
-    alike = [one for one in text if _unlike(one) != one]
+    alike = [character for character in text if _unlike(character) != character]
     for word in WORD.findall(mended):
         new = _unmixed(word)
         alike += [one for one, other in zip(word, new, strict=True) if one != other]
-        scripts = sorted({_script(one, ONE_SCRIPT) for one in new} - {""})
+        scripts = sorted({_script(character, ONE_SCRIPT) for character in new} - {""})
         if len(scripts) > 1:
-            found["mixed-scripts"] = f"{word!r} mixes {' and '.join(one.title() for one in scripts)} letters."
+            found["mixed-scripts"] = f"{word!r} mixes {' and '.join(script.title() for script in scripts)} letters."
     if alike:
         found["look-alike-letters"] = f"It has look-alikes of other letters ({_quoted(map(_named, alike))}): replaced."
-    letters = [one for one in text if one.isalpha()]
+    letters = [character for character in text if character.isalpha()]
     if letters:
-        row.unspaced = sum(bool(_script(one, UNSPACED_SCRIPTS)) for one in letters) > UNSPACED * len(letters)
+        unspaced = sum(bool(_script(letter, UNSPACED_SCRIPTS)) for letter in letters)
+        row.unspaced = unspaced > UNSPACED * len(letters)
 
 
 def _named(character: str) -> str:

@@ -28,9 +28,9 @@ def audit(args: argparse.Namespace) -> int:
     if args.split:
         audits = {args.split: audits[args.split]}
     lines: list[tuple[str, ...]] = [
-        (f"{name} {one.row}", printable(one.file)[-40:], one.reason, one.action, one.message)
+        (f"{name} {finding.row}", printable(finding.file)[-40:], finding.reason, finding.action, finding.message)
         for name, found in audits.items()
-        for one in found.findings
+        for finding in found.findings
     ]
     if lines:
         lines = [("row", "file", "reason", "action", ""), *lines]
@@ -46,7 +46,7 @@ def audit(args: argparse.Namespace) -> int:
     parts = (f"{action} {part['rows']} ({part['hours']:.2f} h)" for action, part in totals(audits).items())
     print(f"{max(len(lines) - 1, 0)} findings in {rows} rows: {', '.join(parts)}")
     write_json(args.json, {
-        "findings": [{"split": name, **vars(one)} for name, found in audits.items() for one in found.findings],
+        "findings": [{"split": name, **vars(finding)} for name, found in audits.items() for finding in found.findings],
         "totals": totals(audits),
         "characters": {one: {"rows": count, "share": count / rows} for one, count in characters.most_common()},
     })  # fmt: skip

@@ -133,18 +133,18 @@ def collapse_strip(
     lines = []
     for title, members in (("frame", None), ("path", window), ("repeats merged", merged), ("blanks dropped", kept)):
         cells = [f'<th style="{heading}">{title}</th>']
-        for one in window:
-            content = str(one) if members is None else ""
-            if members is not None and one in members:
-                content = text(names.get(tokens[path[one]], tokens[path[one]]))
+        for frame in window:
+            content = str(frame) if members is None else ""
+            if members is not None and frame in members:
+                content = text(names.get(tokens[path[frame]], tokens[path[frame]]))
             style = f"width:28px;text-align:center;border:1px solid {LINE};font-family:monospace"
             if members is None:
-                style = f"width:28px;text-align:center;color:{INK if one == now else PALE};font-size:75%"
-            if one == now:
+                style = f"width:28px;text-align:center;color:{INK if frame == now else PALE};font-size:75%"
+            if frame == now:
                 style += f";background:{SKY}66;border:2px solid {VERMILION};font-weight:bold"
             cells.append(f'<td style="{style}">{content}</td>')
         lines.append(f"<tr>{''.join(cells)}</tr>")
-    written = "".join(tokens[path[one]] for one in sorted(kept)).replace("|", " ")
+    written = "".join(tokens[path[frame]] for frame in sorted(kept)).replace("|", " ")
     token = path[now]
     if token == blank:
         why = "a blank: it writes nothing, and parts two equal letters"

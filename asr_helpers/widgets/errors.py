@@ -177,11 +177,11 @@ def _confusion(step: AlignedWord, times: int) -> str:
 
 def _groups(facts: Sequence[RowFacts]) -> dict[str, list[str]]:
     """What utterances can be grouped by: the values of each."""
-    first, second = np.quantile([one.seconds for one in facts], [1 / 3, 2 / 3])
+    first, second = np.quantile([fact.seconds for fact in facts], [1 / 3, 2 / 3])
     names = f"up to {first:.1f} s", f"{first:.1f} to {second:.1f} s", f"over {second:.1f} s"
     groups = {
-        "voice": [one.voice or "unknown" for one in facts],
-        "intent": [one.intent or "unknown" for one in facts],
-        "length": [names[int(np.searchsorted([first, second], one.seconds))] for one in facts],
+        "voice": [fact.voice or "unknown" for fact in facts],
+        "intent": [fact.intent or "unknown" for fact in facts],
+        "length": [names[int(np.searchsorted([first, second], fact.seconds))] for fact in facts],
     }
     return {name: values for name, values in groups.items() if len(set(values)) > 1} or {"length": groups["length"]}

@@ -258,8 +258,8 @@ class RowChooser(View):
             raise InputError("There are no rows to show.")
         self._facts, self._arrange = facts, arrange
         self._label = label or (lambda row: f"{row} · {facts[row].seconds:.1f} s · {facts[row].text}")
-        shortest = np.floor(min(one.seconds for one in facts) * 10) / 10
-        longest = max(np.ceil(max(one.seconds for one in facts) * 10) / 10, shortest + 0.1)
+        shortest = np.floor(min(fact.seconds for fact in facts) * 10) / 10
+        longest = max(np.ceil(max(fact.seconds for fact in facts) * 10) / 10, shortest + 0.1)
         narrow = {"style": WIDE, "layout": {"width": "auto", "max_width": "320px"}}
         self.search = ipywidgets.Text(description="text", placeholder="words of the text", **narrow)
         self.intent = ipywidgets.Dropdown(description="intent", options=_choices(facts, "intent"), **narrow)
@@ -311,5 +311,5 @@ class RowChooser(View):
 
 
 def _choices(facts: Sequence[RowFacts], what: str) -> list[tuple[str, str]]:
-    found = sorted({getattr(one, what) for one in facts} - {""})
-    return [("all", ""), *((plain(one), one) for one in found)]
+    found = sorted({getattr(fact, what) for fact in facts} - {""})
+    return [("all", ""), *((plain(name), name) for name in found)]

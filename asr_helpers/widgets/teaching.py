@@ -79,16 +79,16 @@ def teaching_view(recogniser: "Recogniser", folder: str | os.PathLike | None = N
                 page(line(f"Sentence {number + 1} is kept. Heard now: <b>{text(heard) if heard else 'nothing'}</b>"))
                 + sound(*audio.decode(clip), f"play sentence {number + 1}")
             )  # fmt: skip
-            missing = [one for one in range(len(SENTENCES)) if one not in kept]
+            missing = [number for number in range(len(SENTENCES)) if number not in kept]
             list_sentences(next((one for one in missing if one > number), missing[0] if missing else number))
             made.value = "" if missing else page("All sentences are there: make the folder, or record some again.")
 
     def make_folder(button: object) -> None:
         with telling(made):
-            missing = [str(one + 1) for one in range(len(SENTENCES)) if one not in kept]
+            missing = [str(number + 1) for number in range(len(SENTENCES)) if number not in kept]
             if missing:
                 raise InputError(f"Not recorded yet: {', '.join(missing)}. Record or upload them first.")
-            written = write_folder(place.value, [kept[one] for one in range(len(SENTENCES))], SENTENCES)
+            written = write_folder(place.value, [kept[number] for number in range(len(SENTENCES))], SENTENCES)
         if not made.value:
             made.value = note(f"{len(SENTENCES)} recordings are in {text(written)}, ready for asr-helpers train.")
 
@@ -124,9 +124,9 @@ def usable_clip(name: str, content: bytes, sentence: str, others: dict[str, byte
     asr_helpers.InputError: Not kept: Nothing is heard: its level is -120 dBFS. Record the sentence again.
     """
     found = audit([{"audio": {"bytes": content, "path": name}, "transcription": sentence}])
-    for one in found.findings:
-        if one.severity == "error":
-            raise InputError(f"Not kept: {one.message} Record the sentence again.")
+    for finding in found.findings:
+        if finding.severity == "error":
+            raise InputError(f"Not kept: {finding.message} Record the sentence again.")
     waveform, sampling_rate = audio.decode({"bytes": content, "path": name})
     seconds = len(waveform) / sampling_rate
     if len(sentence) / seconds > FASTEST:
@@ -188,7 +188,7 @@ def write_folder(folder: str | os.PathLike, clips: Sequence[bytes], sentences: S
 
 def _same_files(folder: Path, other: Path) -> bool:
     """Whether two folders hold the same files and nothing else."""
-    names = sorted(one.name for one in other.iterdir())
-    if sorted(one.name for one in folder.iterdir()) != names:
+    names = sorted(path.name for path in other.iterdir())
+    if sorted(path.name for path in folder.iterdir()) != names:
         return False
     return all((folder / name).is_file() and filecmp.cmp(folder / name, other / name, shallow=False) for name in names)

@@ -40,7 +40,7 @@ def vocabulary_view(processor: "ProcessorMixin", content: str = "") -> View:
         cells = []
         for step in steps[:MAX_SHOWN]:
             letter, colour, ink = MARKS[step.kind]
-            labels = " ".join(str(ids[space if one == " " else one]) for one in step.written)
+            labels = " ".join(str(ids[space if character == " " else character]) for character in step.written)
             struck = ";text-decoration:line-through" if step.kind == "lost" else ""
             cells.append(
                 '<div style="display:inline-block;vertical-align:top;text-align:center;min-width:26px;'

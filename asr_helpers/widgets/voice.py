@@ -57,7 +57,7 @@ def voice_view(recogniser: "Recogniser") -> View:
         player.value = sound(waveform[int(start * rate) : int(end * rate)], rate, f"play {what}")
         seen = f"Waveform of {seconds:.1f} s, and over it where each word was heard: {heard['text']}."
         chosen = heard["words"][word.value : word.value + 1] if word.value >= 0 else ()
-        shown.value = picture(heard["drawing"], seen, *((one.start / seconds, one.end / seconds) for one in chosen))
+        shown.value = picture(heard["drawing"], seen, *((word.start / seconds, word.end / seconds) for word in chosen))
 
     def show_recording(name: str, content: bytes) -> None:
         with telling(message):
@@ -70,7 +70,8 @@ def voice_view(recogniser: "Recogniser") -> View:
             heard.update(waveform=waveform, words=result.words, text=result.text)
             heard["drawing"] = draw(plot_words(result.words, waveform, rate))
             lines = [
-                [text(one.text), f"{one.start:.2f}", f"{one.end:.2f}", f"{one.confidence:.0%}"] for one in result.words
+                [text(word.text), f"{word.start:.2f}", f"{word.end:.2f}", f"{word.confidence:.0%}"]
+                for word in result.words
             ]
             words = table(["word", "from (s)", "to (s)", "sure"], lines, "Words in time")
             cut = f": its first {MAX_HEARD} s were heard." if facts.seconds > MAX_HEARD else ""
