@@ -2,7 +2,6 @@
 
 import random
 import sys
-from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -14,34 +13,6 @@ import splices
 import train_on_people
 
 WORDS = "I AM HERE AND YOU ARE NOT".split()
-
-
-def written(path, blank=0):
-    """The labels that CTC reads from a path of states: repeats merged, then blanks left out."""
-    merged = [state for place, state in enumerate(path) if place == 0 or state != path[place - 1]]
-    return [state for state in merged if state != blank]
-
-
-@pytest.mark.parametrize("labels", [[1], [1, 2], [1, 1], [2, 1, 2]], ids=str)
-@pytest.mark.parametrize("seed", range(4))
-def test_the_path_is_the_likeliest_of_all(labels, seed):
-    frames = 5
-    log_probs = np.log(np.random.default_rng(seed).dirichlet(np.ones(3), frames))
-    scores = {
-        path: sum(log_probs[frame, state] for frame, state in enumerate(path))
-        for path in product(range(3), repeat=frames)
-        if written(path) == labels
-    }
-    spans, score = splices.viterbi(log_probs, labels, blank=0)
-    assert score * frames == pytest.approx(max(scores.values()))
-    path = [0] * frames
-    for label, (first, last) in zip(labels, spans, strict=True):
-        path[first : last + 1] = [label] * (last - first + 1)
-    assert tuple(path) == max(scores, key=scores.__getitem__)
-
-
-def test_labels_that_do_not_fit_have_no_path():
-    assert splices.viterbi(np.log(np.full((2, 3), 1 / 3)), [1, 1], blank=0)[1] == -np.inf
 
 
 def test_a_cut_lies_in_the_pause():

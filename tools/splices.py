@@ -17,43 +17,6 @@ class Part(NamedTuple):
     text: str
 
 
-def viterbi(log_probs: np.ndarray, labels: list[int], blank: int) -> tuple[np.ndarray, float]:
-    """The likeliest path of labels, (L,), through CTC's log-probabilities, (T, V).
-
-    Returns:
-        (L, 2), the first and the last frame of each label; and the mean log-probability of the path's frames, -inf
-        where there are too few frames.
-
-    >>> log_probs = np.log(np.full((4, 3), 0.1) + 0.7 * np.eye(3)[[1, 0, 2, 2]])
-    >>> viterbi(log_probs, [1, 2], blank=0)[0].tolist()
-    [[0, 0], [2, 3]]
-    """
-    states = np.full(2 * len(labels) + 1, blank)
-    states[1::2] = labels
-    # From two states before: over a blank, between labels that differ.
-    skip = np.zeros(len(states), bool)
-    skip[2:] = (states[2:] != blank) & (states[2:] != states[:-2])
-    scores = np.full(len(states), -np.inf)
-    scores[:2] = log_probs[0, states[:2]]
-    steps = np.zeros((len(log_probs), len(states)), np.int8)
-    for frame, row in enumerate(log_probs[1:], 1):
-        ways = np.full((3, len(states)), -np.inf)
-        ways[0], ways[1, 1:], ways[2, 2:] = scores, scores[:-1], scores[:-2]
-        ways[2, ~skip] = -np.inf
-        steps[frame] = ways.argmax(0)
-        scores = ways.max(0) + row[states]
-    state = len(states) - 1 - int(scores[-2:].argmax() == 0)
-    score = scores[state] / len(log_probs)
-    spans = np.full((len(labels), 2), -1)
-    for frame in range(len(log_probs) - 1, -1, -1):
-        if state % 2:
-            spans[state // 2, 0] = frame
-            if spans[state // 2, 1] < 0:
-                spans[state // 2, 1] = frame
-        state -= int(steps[frame, state])
-    return spans, float(score)
-
-
 def cuts(waveform: np.ndarray, spans: np.ndarray, words: list[str]) -> list[int]:
     """Where one can cut: between two words, the quietest 10 ms from the one's last letter to the other's first.
 

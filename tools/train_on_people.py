@@ -220,12 +220,14 @@ def _load_aligner(recogniser: Path, path: Path) -> None:
 def _cuts_of(number: int) -> list[int]:
     import torch
 
+    from asr_helpers.alignment import align_tokens
+
     model, tokenizer, corpus = ALIGNER
     waveform, text = corpus[number], corpus.texts[number]
     values, labels = collate([(waveform, text)], tokenizer)
     with torch.no_grad():
         log_probs = model(values[:, : len(waveform)]).logits[0].log_softmax(-1).numpy()  # (T, V)
-    spans, fit = splices.viterbi(log_probs, labels[0].tolist(), model.config.pad_token_id)
+    spans, fit = align_tokens(log_probs, labels[0].tolist(), model.config.pad_token_id)
     places = splices.cuts(waveform, spans, text.split()) if fit > FITS else []
     return [corpus.starts[number] + place for place in places]
 

@@ -10,7 +10,7 @@ from functools import partial
 
 from .. import AsrError, __version__
 from ..checkpoints import Terminated
-from . import audit, demo, evaluate, train, transcribe
+from . import audit, demo, evaluate, lm, train, transcribe
 from .common import is_first, printable, quiet
 
 
@@ -22,8 +22,8 @@ def parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     whole.add_argument("-V", "--version", action="version", version=__version__)
     commands = whole.add_subparsers(title="commands (asr-helpers COMMAND --help says more)", metavar="COMMAND")
-    for one in (demo, audit, train, evaluate, transcribe):
-        one.add(commands)
+    for module in (demo, audit, train, evaluate, transcribe, lm):
+        module.add(commands)
     return whole
 
 
@@ -36,11 +36,11 @@ def main(argv: list[str] | None = None) -> int:
         return 2
     if args.run is train.train and (wrong := train.complaint(args)):
         whole.error(wrong)
-    if hasattr(args, "data"):
+    if getattr(args, "data", None):
         from ..sources import source
 
         try:
-            args.source = source(args.data, args.locale)
+            args.source = source(args.data, getattr(args, "locale", None))
         except AsrError as error:
             whole.error(str(error))
     try:

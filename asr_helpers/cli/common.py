@@ -4,9 +4,12 @@ import argparse
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import AsrError
+
+if TYPE_CHECKING:
+    from ..inference import Recogniser
 
 
 def is_first() -> bool:
@@ -72,6 +75,33 @@ def takes_data(sub: argparse.ArgumentParser) -> None:
         "data", metavar="DATA", help="demo, hub, or a folder with a metadata.csv (file_name, transcription)"
     )
     sub.add_argument("--locale", help="another of the dataset's locales, such as de-DE")
+
+
+def takes_beam(sub: argparse.ArgumentParser) -> None:
+    """Adds the arguments that say how an emission becomes text."""
+    how = sub.add_argument_group("decoding", "without these, each frame's likeliest token is taken")
+    how.add_argument("--beam", type=positive, metavar="N", help="follow the N likeliest texts (25 with what follows)")
+    how.add_argument("--lm", metavar="FILE", help="a language model in ARPA's form, as `asr-helpers lm` makes it")
+    how.add_argument("--hotwords", metavar="FILE", help="words expected here, one on a line; with a number, its bonus")
+
+
+def with_beam(recogniser: "Recogniser", args: argparse.Namespace) -> "Recogniser":
+    """The recogniser as the command line wants it to decode.
+
+    Raises:
+        InputError: a file cannot be read, or does not fit the recogniser.
+    """
+    if not (args.beam or args.lm or args.hotwords):
+        return recogniser
+    from dataclasses import replace
+
+    from ..decoding import Alphabet, Beam, BeamRecogniser, read_hotwords
+
+    width = args.beam or 25
+    beam = Beam.read(args.lm, Alphabet.of(recogniser), width) if args.lm else Beam(width)
+    if args.hotwords:
+        beam = replace(beam, hotwords=read_hotwords(args.hotwords, recogniser.processor))
+    return BeamRecogniser(recogniser.model, recogniser.processor, beam)
 
 
 def above_0(text: str) -> float:

@@ -4,7 +4,7 @@ import argparse
 from typing import Any
 
 from .. import InputError
-from .common import command, printable, say, takes_data, write_json
+from .common import command, printable, say, takes_beam, takes_data, with_beam, write_json
 
 
 def add(commands: Any) -> None:
@@ -14,6 +14,7 @@ def add(commands: Any) -> None:
     sub.add_argument("--model", metavar="DIR", help="the recogniser (default: DATA's own)")
     sub.add_argument("--split", default="test", help="train, validation or test (default)")
     sub.add_argument("--transcripts", action="store_true", help="print each reference and hypothesis")
+    takes_beam(sub)
 
 
 def evaluate(args: argparse.Namespace) -> None:
@@ -24,7 +25,7 @@ def evaluate(args: argparse.Namespace) -> None:
     from ..inference import load_recogniser
 
     model = args.model or args.source.recogniser
-    recogniser = load_recogniser(model)
+    recogniser = with_beam(load_recogniser(model), args)
     splits = loading.load_splits(args.source, missing_files=True)
     if args.split not in splits:
         raise InputError(f"There is no split {args.split!r}: use {', '.join(splits)}.")
@@ -33,10 +34,10 @@ def evaluate(args: argparse.Namespace) -> None:
         print(f"the audit found {found}")
     if aside:
         print(f"{len(aside)} of {len(splits[args.split])} rows are left out:")
-    for one in aside:
-        for finding in one["findings"]:
-            file = printable(one["file"])[-40:]
-            print(f"  {args.split} {one['row']}  {file}  {finding['reason']}  {finding['message']}")
+    for row in aside:
+        for finding in row["findings"]:
+            file = printable(row["file"])[-40:]
+            print(f"  {args.split} {row['row']}  {file}  {finding['reason']}  {finding['message']}")
     scores, pairs = evaluation.evaluate(recogniser, rows)
     if args.transcripts:
         for pair in pairs:

@@ -5,7 +5,7 @@ import sys
 from typing import Any
 
 from .. import AsrError
-from .common import command, printable, write_json
+from .common import command, printable, takes_beam, with_beam, write_json
 
 
 def add(commands: Any) -> None:
@@ -14,6 +14,7 @@ def add(commands: Any) -> None:
     sub.add_argument("files", metavar="FILE", nargs="+")
     sub.add_argument("--model", metavar="DIR", help="the recogniser (default: the demo's own)")
     sub.add_argument("--timestamps", action="store_true", help="add words with start, end and confidence")
+    takes_beam(sub)
 
 
 def transcribe(args: argparse.Namespace) -> int:
@@ -22,7 +23,7 @@ def transcribe(args: argparse.Namespace) -> int:
     from ..inference import load_recogniser
     from ..sources import source
 
-    recogniser = load_recogniser(args.model or source().recogniser)
+    recogniser = with_beam(load_recogniser(args.model or source().recogniser), args)
     results: list[dict[str, Any]] = []
     for file in args.files:
         try:

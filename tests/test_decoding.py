@@ -1,0 +1,266 @@
+"""Beam search: against all paths there are, in the corners, and as the commands use it."""
+
+import itertools
+import json
+import math
+import re
+from functools import cache
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import tiny
+
+from asr_helpers import InputError, cli, decoding, ngrams
+from asr_helpers.decoding import Alphabet, Beam, BeamRecogniser, align_words, beam_search
+from asr_helpers.inference import Recogniser, collapse
+from asr_helpers.ngrams import BEGIN
+
+ALPHABET = Alphabet(("", "|", "A", "B"), blank=0, delimiter=1)
+MODEL = ngrams.estimate(["A B", "AB B A", "A A", "B A B"], 2)
+EXACT = Beam(width=10**6, floor=-math.inf)
+
+
+def text_of(path, alphabet=ALPHABET):
+    """What CTC writes for a path."""
+    _, kept = collapse(path, alphabet.blank)
+    signs = [" " if path[frame] == alphabet.delimiter else alphabet.signs[path[frame]] for frame in kept]
+    return " ".join("".join(signs).split())
+
+
+def small_emission(seed):
+    return np.random.default_rng(seed).dirichlet(np.full(4, 0.5), 5)
+
+
+PATHS = [(path, text_of(path)) for path in itertools.product(range(4), repeat=5)]
+
+
+@cache
+def chances(seed):
+    """Each text's probability, from the sum over all its paths."""
+    emission, found = small_emission(seed), {}
+    for path, text in PATHS:
+        found[text] = found.get(text, 0.0) + emission[range(5), path].prod()
+    return found
+
+
+def by_all_paths(seed, beam):
+    """Each text's score."""
+    scores = {}
+    for text, chance in chances(seed).items():
+        history, language = [BEGIN], 0.0
+        for word in text.split():
+            language += beam.word_score(history, word)
+            history.append(word)
+        scores[text] = math.log(chance) + language + beam.end_score(history)
+    return scores
+
+
+@pytest.mark.parametrize("beam", [
+    EXACT,
+    Beam(10**6, MODEL, weight=0.8, word_bonus=0.5, floor=-math.inf),
+    Beam(10**6, MODEL, hotwords={"AB": 2.0, "B": -1.0}, floor=-math.inf),
+], ids=["sound", "language model", "hotwords"])  # fmt: skip
+def test_every_text_has_the_score_of_all_its_paths(beam):
+    for seed in range(70):
+        scores = by_all_paths(seed, beam)
+        found = beam_search(small_emission(seed), ALPHABET, beam)
+        assert found[0].text == max(scores, key=scores.__getitem__)
+        assert {hypothesis.text: hypothesis.score for hypothesis in found} == pytest.approx(scores, abs=1e-9)
+
+
+def sure_of(path, alphabet, sure=0.97):
+    """An emission that believes in one path."""
+    emission = np.full((len(path), len(alphabet.signs)), (1 - sure) / (len(alphabet.signs) - 1))
+    emission[np.arange(len(path)), path] = sure
+    return emission
+
+
+@pytest.mark.parametrize(("path", "text"), [
+    ("H E L _ L O", "HELLO"),
+    ("_ H H E _ L L _ L O O _", "HELLO"),
+    ("マ _ マ", "ママ"),
+    ("한 한 _ 한", "한한"),
+    ("マ マ", "マ"),
+    ("H O | H O", "HO HO"),
+    ("| H O | | _ | H O |", "HO HO"),
+    ("_ _ _", ""),
+    ("| |", ""),
+    ("", ""),
+])  # fmt: skip
+def test_corners(path, text):
+    signs = ["", "|", *"HELOママ한"[:4], "マ", "한"]
+    alphabet = Alphabet(tuple(signs), blank=0, delimiter=1)
+    ids = [0 if sign == "_" else signs.index(sign) for sign in path.split()]
+    emission = sure_of(ids, alphabet)
+    for beam in (Beam(1), Beam(25), Beam(25, MODEL, weight=0.0, word_bonus=0.0)):
+        assert beam_search(emission, alphabet, beam)[0].text == text
+
+
+def test_without_words_apart_all_is_one_word():
+    alphabet = Alphabet(("", "マ", "ン"), blank=0, delimiter=None)
+    assert beam_search(sure_of([1, 0, 1, 2], alphabet), alphabet, Beam())[0].text == "ママン"
+    assert [word.text for word in align_words(sure_of([1, 0, 1, 2], alphabet), "ママン", alphabet, 0.02)] == ["ママン"]
+
+
+def test_a_language_model_and_a_hotword_change_what_is_heard():
+    emission = sure_of([2, 0, 3], ALPHABET)
+    emission[1] = [0.5, 0.4, 0.05, 0.05]  # one word or two
+    heard = [
+        beam_search(emission, ALPHABET, beam)[0].text
+        for beam in (Beam(), Beam(language_model=ngrams.estimate(["A B"] * 9)), Beam(hotwords={"A": 1.0}))
+    ]
+    assert heard == ["AB", "A B", "A B"]
+
+
+def test_words_lie_where_they_are_heard():
+    path = [0, 2, 2, 0, 1, 1, 0, 0, 3, 0]
+    first, second = align_words(sure_of(path, ALPHABET), "A B", ALPHABET, 0.02)
+    assert (first.text, first.start, first.end) == ("A", 0.02, pytest.approx(0.06))
+    assert (second.text, second.start, second.end) == ("B", pytest.approx(0.16), pytest.approx(0.18))
+    assert first.confidence == pytest.approx(0.97)
+    assert align_words(sure_of(path, ALPHABET), "", ALPHABET, 0.02) == ()
+
+
+def test_what_cannot_be_searched_or_aligned():
+    with pytest.raises(InputError, match="A beam cannot be 0 wide"):
+        Beam(0)
+    with pytest.raises(InputError, match=r"An emission is \(frames, 4\), and this one has the shape \(3, 5\)"):
+        beam_search(np.ones((3, 5)), ALPHABET, Beam())
+    with pytest.raises(InputError, match="'C', which this recogniser cannot write"):
+        align_words(sure_of([2], ALPHABET), "C", ALPHABET, 0.02)
+    with pytest.raises(InputError, match="cannot lie in 2 frames"):
+        align_words(sure_of([2, 2], ALPHABET), "AA", ALPHABET, 0.02)
+
+
+def yes_or_no(recogniser, waveform):
+    """An emission of YES or NO, by the clip's length, and not quite sure."""
+    letters = "Y E S" if len(waveform) > 12_000 else "N <pad> O"
+    ids = recogniser.processor.tokenizer.convert_tokens_to_ids(letters.split())
+    return sure_of(ids, Alphabet.of(recogniser), 0.6)
+
+
+@pytest.fixture
+def recogniser(monkeypatch):
+    """Hears by `yes_or_no`: nothing is learnt or computed."""
+    monkeypatch.setattr(Recogniser, "emission", yes_or_no)
+    processor = tiny.processor()
+    model = SimpleNamespace(config=SimpleNamespace(vocab_size=len(processor.tokenizer), inputs_to_logits_ratio=320))
+    return Recogniser(model, processor)
+
+
+def test_a_beam_recogniser_writes_words_in_time(recogniser):
+    searching = BeamRecogniser(recogniser.model, recogniser.processor, Beam(5))
+    emission = recogniser.emission(np.zeros(16_000))
+    heard = searching.decode(emission)
+    assert heard.text == recogniser.decode(emission).text == "YES"
+    assert heard.words[0].end == pytest.approx(0.06)
+    assert [found.text for found in searching.hypotheses(emission)][:2] == ["YES", "YE"]
+    assert len(searching.hypotheses(emission)) <= 5
+
+
+def rows(*texts):
+    return [{"audio": {"bytes": tiny.clip(0, 1.0 if text == "YES" else 0.5)}, "transcription": text} for text in texts]
+
+
+def test_tuning_chooses_weights_and_says_whether_it_helped(recogniser):
+    helped = decoding.tune(recogniser, rows("YES", "NOO"), Beam(language_model=ngrams.estimate(["YES", "NOO"] * 20)))
+    assert (helped.greedy, helped.unknown_share) == (0.5, 0.0)
+    assert helped.language_model <= helped.beam
+    other = decoding.tune(recogniser, rows("YES", "NO"), Beam(language_model=ngrams.estimate(["MAYBE"])))
+    assert (other.greedy, other.language_model, other.helped) == (0.0, 0.0, False)
+    assert (other.weight, other.word_bonus) == (0.1, 0.0), "of equals the smallest"
+    assert other.unknown_share == 1.0
+    with pytest.raises(InputError, match="no language model to tune"):
+        decoding.tune(recogniser, rows("YES"), Beam())
+
+
+def test_a_language_model_of_another_language_is_refused(recogniser, tmp_path):
+    path = tmp_path / "model.arpa"
+    ngrams.write_arpa(ngrams.estimate(["да", "нет"]), path)
+    with pytest.raises(InputError, match=r"2 of the 2 words of '.*model.arpa', such as 'да', cannot be written"):
+        Beam.read(path, Alphabet.of(recogniser))
+    ngrams.write_arpa(ngrams.estimate(["YES", "NO"]), path)
+    assert Beam.read(path, Alphabet.of(recogniser), 7).width == 7
+    decoding.weights_file(path).write_text('{"weight": 0.2, "word_bonus": 1.5, "greedy": 0.3}')
+    beam = Beam.read(path, Alphabet.of(recogniser))
+    assert (beam.weight, beam.word_bonus) == (0.2, 1.5)
+    decoding.weights_file(path).write_text('{"weight": "much"}')
+    with pytest.raises(InputError, match="make it anew or remove it"):
+        Beam.read(path, Alphabet.of(recogniser))
+
+
+def test_hotwords_are_written_as_the_recogniser_writes(recogniser, tmp_path):
+    path = tmp_path / "hotwords.txt"
+    path.write_text("yes\n\nno 5\nmaybe -1.5\n")
+    assert decoding.read_hotwords(path, recogniser.processor) == {"YES": 3.0, "NO": 5.0, "MAYBE": -1.5}
+    for line in ("two words", "£", "no much more"):
+        path.write_text(f"yes\n{line}\n")
+        with pytest.raises(InputError, match="Line 2 of"):
+            decoding.read_hotwords(path, recogniser.processor)
+    with pytest.raises(InputError, match="cannot be read"):
+        decoding.read_hotwords(tmp_path / "none.txt", recogniser.processor)
+
+
+@pytest.fixture
+def texts(tmp_path):
+    path = tmp_path / "text.txt"
+    path.write_text("Yes!\nNo.\nYes, yes\n")
+    return path
+
+
+@pytest.fixture
+def hears(monkeypatch, recogniser):
+    monkeypatch.setattr("asr_helpers.models.load_processor", lambda checkpoint: recogniser.processor)
+    monkeypatch.setattr("asr_helpers.inference.load_recogniser", lambda checkpoint: recogniser)
+
+
+def test_lm_writes_a_model_that_evaluate_and_transcribe_take(hears, texts, tmp_path, capsys):
+    lm, clip, result = tmp_path / "new" / "model.arpa", tmp_path / "clip.wav", tmp_path / "result.json"
+    assert cli.main(["lm", str(texts), "--output", str(lm), "--order", "2"]) == 0
+    assert "3 sentences" in capsys.readouterr().out
+    assert "YES" in ngrams.read_arpa(lm)
+    clip.write_bytes(tiny.clip(0, 1.0))
+    assert cli.main(["transcribe", str(clip), "--lm", str(lm), "--timestamps", "--json", str(result)]) == 0
+    assert json.loads(result.read_text())[0]["words"][0]["text"] == "YES"
+    data = tiny.write_audiofolder(tmp_path / "data" / "test", [clip.read_bytes()], ["yes"]).parent
+    assert cli.main(["evaluate", str(data), "--beam", "3", "--hotwords", str(texts)]) == 1
+    assert "is not a word and its bonus" in capsys.readouterr().err
+    assert cli.main(["evaluate", str(data), "--beam", "3"]) == 0
+    assert "WER 0.000" in capsys.readouterr().out
+
+
+def test_lm_tunes_on_validation_rows_and_says_what_it_brought(hears, texts, tmp_path, capsys):
+    clips = [tiny.clip(number, 1.0) for number in range(2)]
+    for split in ("train", "validation", "test"):
+        tiny.write_audiofolder(tmp_path / "data" / split, clips, ["yes", "yes"])
+    lm = tmp_path / "model.arpa"
+    assert cli.main(["lm", str(texts), "--output", str(lm), "--tune", str(tmp_path / "data")]) == 1
+    out, err = capsys.readouterr()
+    assert not err
+    assert "on 2 validation rows WER is 0.000" in out
+    assert "did not help" in out
+    assert json.loads(decoding.weights_file(lm).read_text())["weight"] == 0.1
+
+
+def test_lm_of_bad_text(hears, tmp_path, capsys):
+    (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
+    (tmp_path / "empty").write_text("\n")
+    for name, says in (("binary", "UTF-8"), ("empty", "no word"), ("none", "name a text file")):
+        assert cli.main(["lm", str(tmp_path / name), "--output", str(tmp_path / "model.arpa")]) == 1
+        assert says in capsys.readouterr().err
+
+
+def test_blanks_are_never_dropped_before_repeats_are_merged():
+    """With `skip_special_tokens=True` transformers' CTC tokenizer does so, and writes HELO for HELLO."""
+    home = Path(__file__).resolve().parents[1]
+    files = [path for name in ("asr_helpers", "benchmarks", "tools") for path in (home / name).rglob("*.py")]
+    files += (home / "notebooks").glob("*.ipynb")
+    assert len(files) > 60
+    found = [path.name for path in files if re.search(r"skip_special_tokens\W+True", path.read_text(encoding="utf-8"))]
+    assert found == []
+    processor = tiny.processor()
+    ids = processor.tokenizer.convert_tokens_to_ids(["H", "E", "L", "<pad>", "L", "O"])
+    assert processor.decode(ids) == "HELLO"
+    assert processor.decode(ids, skip_special_tokens=True) == "HELO", "mended: then this rule can go"
