@@ -195,7 +195,7 @@ def beam_search(emission: np.ndarray, alphabet: Alphabet, beam: Beam) -> list[Hy
     >>> alphabet = Alphabet(("", "|", "A", "B"), blank=0, delimiter=1)
     >>> emission = np.array([[0.1, 0.0, 0.9, 0.0], [0.1, 0.0, 0.4, 0.5]])
     >>> [found.text for found in beam_search(emission, alphabet, Beam(width=3))]
-    ['AB', 'A', 'B']
+    ['A', 'AB', 'B']
     """
     if np.ndim(emission) != 2 or emission.shape[1] != len(alphabet.signs):
         raise InputError(
