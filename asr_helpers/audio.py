@@ -178,6 +178,19 @@ def resample(waveform: np.ndarray, sampling_rate: int, new_rate: int) -> np.ndar
     return waveform if sampling_rate == new_rate else soxr.resample(waveform, sampling_rate, new_rate)
 
 
+def check_rate(audio: Audio, its_rate: int) -> None:
+    """Makes sure that a clip's own rate is one that speech is recorded at.
+
+    Raises:
+        InputError: it is not.
+    """
+    if not LOWEST_RATE <= its_rate <= HIGHEST_RATE:
+        raise InputError(
+            f"{name_of(audio)!r}: its header gives {its_rate} Hz, at which no speech is recorded; write the true rate "
+            "there."
+        )
+
+
 def load(audio: Audio, sampling_rate: int) -> np.ndarray:
     """A clip at the rate a model wants: decoded, one channel, resampled.
 
@@ -188,11 +201,7 @@ def load(audio: Audio, sampling_rate: int) -> np.ndarray:
         InputError: as `decode`, or its own rate is none that speech is recorded at.
     """
     waveform, its_rate = decode(audio)
-    if not LOWEST_RATE <= its_rate <= HIGHEST_RATE:
-        raise InputError(
-            f"{name_of(audio)!r}: its header gives {its_rate} Hz, at which no speech is recorded; write the true rate "
-            "there."
-        )
+    check_rate(audio, its_rate)
     return resample(waveform, its_rate, sampling_rate)
 
 

@@ -50,7 +50,7 @@ REFERENCE = {
     "training": ("05 Training", "Batches become a recogniser.", "training recipes trainer callbacks checkpoints cards"),
     "inference": ("06 Inference", "Sound becomes text.", "inference"),
     "decoding": ("07 Decoding", "Emissions become better text, with times.", "decoding ngrams alignment"),
-    "recordings": ("08 Long recordings", "Hours of sound become text and subtitles.", "recordings"),
+    "recordings": ("08 Long recordings", "Hours of sound become text and subtitles.", "recordings subtitles"),
     "shipping": ("09 Shipping", "A recogniser runs elsewhere.", "shipping"),
     "plots": ("Pictures", "Static pictures of each stage.", "plots"),
     "widgets": ("Views", "The pictures made interactive, in a notebook that runs.", "widgets"),

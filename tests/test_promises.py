@@ -246,9 +246,15 @@ class Hostile:
     sampling_rate = 16_000
     processor = tiny.processor()
 
-    def transcribe(self, clip):
+    def emission(self, waveform):
+        return waveform
+
+    def decode(self, emission):
         hostile = "\x1b]0;owned\x07 \x9b31m \u202eyes \x1b[2J"
         return Transcript(hostile, (Word(hostile, 0.0, 0.5, 1.0),))
+
+    def transcribe(self, clip):
+        return self.decode(clip)
 
 
 def test_what_a_model_writes_is_text_to_a_terminal(tmp_path, monkeypatch, capsys):

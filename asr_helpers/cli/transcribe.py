@@ -1,47 +1,166 @@
 """`asr-helpers transcribe`."""
 
 import argparse
+import json
 import sys
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from .. import AsrError
-from .common import command, printable, takes_beam, with_beam, write_json
+from .. import AsrError, InputError
+from .common import command, printable, takes_beam, with_beam, write, write_json
+
+if TYPE_CHECKING:
+    from ..inference import Recogniser
+    from ..recordings import HeardPart
+
+SOUNDS = {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".au", ".caf", ".w64"}
+FORMS = ("text", "srt", "vtt", "ctm", "textgrid")
+ENDINGS = {"text": ".txt", "textgrid": ".TextGrid"}
+LONG = 60.0  # s: of a longer recording the progress is shown
 
 
 def add(commands: Any) -> None:
     """Adds the command to the parser's."""
-    sub = command(commands, transcribe, "write down sound files")
-    sub.add_argument("files", metavar="FILE", nargs="+")
+    sub = command(commands, transcribe, "write down sound files of any length")
+    sub.add_argument("files", metavar="FILE", nargs="+", help="sound files, or folders of them")
     sub.add_argument("--model", metavar="DIR", help="the recogniser (default: the demo's own)")
     sub.add_argument("--timestamps", action="store_true", help="add words with start, end and confidence")
+    sub.add_argument("--format", choices=FORMS, default="text", help="of what is written (default: text)")
+    sub.add_argument("--output", metavar="DIR", help="write a file there for each recording, instead of printing")
+    sub.add_argument(
+        "--resume", action="store_true", help="go on where an interrupted run with the same --output stopped"
+    )
     takes_beam(sub)
 
 
 def transcribe(args: argparse.Namespace) -> int:
     """Writes down sound files; a file that cannot be heard is told of, and the next one follows."""
+    if args.resume and not args.output:
+        raise InputError("--resume goes on with what an earlier run left in --output: name its folder.")
+    names = _targets(args.files, args.format, args.output)
     from ..audit import audit_clip
     from ..inference import load_recogniser
     from ..sources import source
 
     recogniser = with_beam(load_recogniser(args.model or source().recogniser), args)
+    how = {name: str(getattr(args, name)) for name in ("model", "beam", "lm", "hotwords")}
     results: list[dict[str, Any]] = []
-    for file in args.files:
+    for file, target in names.items():
         try:
-            transcript = recogniser.transcribe(file)
+            transcript, length = _written(recogniser, file, target, how, args)
         except AsrError as error:
             print(f"asr-helpers: {printable(error)}", file=sys.stderr)
             results.append({"file": file, "error": str(error)})
             continue
         result: dict[str, Any] = {"file": file, "text": transcript.text}
-        print(f"{printable(file)}: {printable(transcript.text)}")
-        if args.timestamps:
+        if args.timestamps or length > LONG:
             result["words"] = [vars(word) for word in transcript.words]
-            for word in transcript.words:
-                print(f"  {word.start:7.2f} {word.end:7.2f} s  {word.confidence:4.0%}  {printable(word.text)}")
-        if problems := audit_clip(file, recogniser.sampling_rate):
+        if length <= LONG and (problems := audit_clip(file, recogniser.sampling_rate)):
             result["problems"] = problems
             for message in problems.values():
                 print(f"asr-helpers: {printable(file)}: {printable(message)}", file=sys.stderr)
         results.append(result)
     write_json(args.json, results)
     return int(any("error" in result for result in results))
+
+
+def _targets(files: list[str], form: str, output: str | None) -> dict[str, Path | None]:
+    """Each recording, those in folders included, and the file that it is written to."""
+    targets: dict[str, Path | None] = {}
+    owners: dict[Path, str] = {}
+    for given in files:
+        root = Path(given)
+        inside = root.is_dir()
+        found = sorted(path for path in root.rglob("*") if path.suffix.lower() in SOUNDS) if inside else [root]
+        if not found:
+            raise InputError(f"The folder {given!r} holds no sound file: {', '.join(sorted(SOUNDS))}.")
+        for path in found:
+            targets[str(path)] = None
+            if output:
+                name = path.relative_to(root) if inside else Path(path.name)
+                target = Path(output) / name.with_suffix(ENDINGS.get(form, f".{form}"))
+                if target in owners and owners[target] != str(path):
+                    raise InputError(f"{str(path)!r} and {owners[target]!r} would both be {str(target)!r}: rename one.")
+                owners[target] = str(path)
+                targets[str(path)] = target
+    return targets
+
+
+def _written(
+    recogniser: "Recogniser", file: str, target: Path | None, how: dict[str, str], args: argparse.Namespace
+) -> tuple[Any, float]:
+    """Hears a recording, prints or writes it as it goes, and returns its transcript and length, s."""
+    from tqdm import tqdm
+
+    from .. import audio, recordings, subtitles
+
+    length = audio.duration(file)
+    journal = _Journal(target, file, how, args.resume) if target else None
+    heard: list[HeardPart] = list(journal.heard) if journal else []
+    done = heard[-1].end if heard else 0.0
+    stream = recordings.transcribe(recogniser, file, after=done)
+    show = args.format == "text" and not target
+    line = tqdm(
+        total=round(length), initial=round(done), unit="s", desc=printable(Path(file).name), leave=False,
+        disable=None if length > LONG else True,
+    )  # fmt: skip
+    with line:
+        for part in stream:
+            heard.append(part)
+            if journal:
+                journal.add(part)
+            if show and length > recordings.LONGEST:
+                minutes, seconds = divmod(int(part.start), 60)
+                tqdm.write(f"{printable(file)} {minutes}:{seconds:02}: {printable(part.text)}")
+            line.update(round(part.end) - line.n)
+    transcript = recordings.joined(heard)
+    if show and length <= recordings.LONGEST:
+        print(f"{printable(file)}: {printable(transcript.text)}")
+    if show and args.timestamps:
+        for word in transcript.words:
+            print(f"  {word.start:7.2f} {word.end:7.2f} s  {word.confidence:4.0%}  {printable(word.text)}")
+    if args.format == "text":
+        content = f"{transcript.text}\n"
+    else:
+        content = subtitles.FORMS[args.format](transcript.words, Path(file).stem)
+    if target and journal:
+        write(target, content)
+        journal.done()
+    elif args.format != "text":
+        print("\n".join(map(printable, content.splitlines())))
+    return transcript, length
+
+
+class _Journal:
+    """What was heard so far, beside the file that is to be written: a line for each part.
+
+    Its first line says of which recording and how; one of another recording, or heard in another way, is begun anew.
+    """
+
+    def __init__(self, target: Path, file: str, how: dict[str, str], resume: bool):
+        from ..inference import Word
+        from ..recordings import HeardPart
+
+        self.path = target.with_name(target.name + ".partial")
+        state = Path(file).stat()
+        first = json.dumps({"file": Path(file).name, "size": state.st_size, "modified": state.st_mtime_ns} | how)
+        self.heard: list[HeardPart] = []
+        lines = self.path.read_text(encoding="utf-8").splitlines() if resume and self.path.is_file() else []
+        if lines[:1] == [first]:
+            for line in lines[1:]:
+                try:
+                    start, end, words = json.loads(line)
+                except ValueError:
+                    break  # the kill came in the middle of it
+                self.heard.append(HeardPart(start, end, tuple(Word(*word) for word in words)))
+        write(self.path, first + "\n")
+        for part in self.heard:
+            self.add(part)
+
+    def add(self, part: "HeardPart") -> None:
+        words = [(word.text, word.start, word.end, word.confidence) for word in part.words]
+        with open(self.path, "a", encoding="utf-8") as file:
+            file.write(json.dumps([part.start, part.end, words]) + "\n")
+
+    def done(self) -> None:
+        self.path.unlink()
