@@ -244,6 +244,23 @@ def test_lm_tunes_on_validation_rows_and_says_what_it_brought(hears, texts, tmp_
     assert json.loads(decoding.weights_file(lm).read_text())["weight"] == 0.1
 
 
+def test_align_finds_a_known_text(hears, texts, tmp_path, capsys):
+    clip, result = tmp_path / "clip.wav", tmp_path / "result.json"
+    clip.write_bytes(tiny.clip(0, 1.0))
+    assert cli.main(["align", str(clip), "Yes!", "--json", str(result)]) == 0
+    assert capsys.readouterr().out.split()[-1] == "YES"
+    (word,) = json.loads(result.read_text())["words"]
+    assert (word["start"], word["end"]) == (0.0, pytest.approx(0.06))
+    (tmp_path / "said.txt").write_text("yes\n")
+    grid = tmp_path / "out" / "clip.TextGrid"
+    command = ["align", str(clip), str(tmp_path / "said.txt"), "--format", "textgrid", "--output", str(grid)]
+    assert cli.main(command) == 0
+    assert 'text = "YES"' in grid.read_text()
+    for text, says in (("123", "no letter that this recogniser writes"), ("yes yes yes", "cannot lie in 3 frames")):
+        assert cli.main(["align", str(clip), text]) == 1
+        assert says in capsys.readouterr().err
+
+
 def test_lm_of_bad_text(hears, tmp_path, capsys):
     (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
     (tmp_path / "empty").write_text("\n")
