@@ -20,6 +20,16 @@ def add(commands: Any) -> None:
     sub.add_argument("--output", metavar="FILE", help="write it there instead")
 
 
+def _said(given: str) -> str:
+    """A text, or what a text file holds."""
+    try:
+        return Path(given).read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise InputError(f"{given!r} is not written in UTF-8: save it so.") from None
+    except (OSError, ValueError):  # no file of this name; a text is often too long for one
+        return given
+
+
 def align(args: argparse.Namespace) -> None:
     """Finds where each word of a known text lies in its sound."""
     from .. import audio, decoding, subtitles
@@ -27,7 +37,7 @@ def align(args: argparse.Namespace) -> None:
     from ..preprocessing import normalise_text, vocabulary
     from ..sources import source
 
-    said = Path(args.text).read_text(encoding="utf-8") if Path(args.text).is_file() else args.text
+    said = _said(args.text)
     recogniser = load_recogniser(args.model or source().recogniser)
     text = normalise_text(said, vocabulary(recogniser.processor)).text
     if not text:
