@@ -117,6 +117,21 @@ def test_what_goes_wrong_is_named_and_the_others_are_done(transcribe, hour, tmp_
     assert f"{hour.parent / 'cut.flac'} 0:00: 1 2 3" in out, "what was whole is heard"
 
 
+def test_ranks_share_the_recordings(transcribe, hour, tmp_path, monkeypatch):
+    for number in range(4):
+        (hour.parent / f"{number}.wav").write_bytes(file_of(ticking(3 + number, pauses=True)))
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    written = []
+    for rank in range(2):
+        monkeypatch.setenv("RANK", str(rank))
+        out = tmp_path / f"out{rank}"
+        assert transcribe(hour.parent, "--output", out)[0] == 0
+        written.append(sorted(path.name for path in out.iterdir()))
+    assert written == [["0.txt", "2.txt", "talk.txt"], ["1.txt", "3.txt"]]
+    for arguments in ([hour], [hour, "--output", tmp_path, "--json", tmp_path / "result.json"]):
+        assert "Several processes share the recordings" in transcribe(*arguments)[2]
+
+
 def test_arguments_that_cannot_be(transcribe, hour, tmp_path):
     (tmp_path / "nothing").mkdir()
     for arguments, says in (

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,7 +38,7 @@ def transcribe(args: argparse.Namespace) -> int:
     """Writes down sound files; a file that cannot be heard is told of, and the next one follows."""
     if args.resume and not args.output:
         raise InputError("--resume goes on with what an earlier run left in --output: name its folder.")
-    names = _targets(args.files, args.format, args.output)
+    names = _share(_targets(args.files, args.format, args.output), args)
     from ..audit import audit_clip
     from ..inference import load_recogniser
     from ..sources import source
@@ -84,6 +85,18 @@ def _targets(files: list[str], form: str, output: str | None) -> dict[str, Path 
                 owners[target] = str(path)
                 targets[str(path)] = target
     return targets
+
+
+def _share(names: dict[str, Path | None], args: argparse.Namespace) -> dict[str, Path | None]:
+    """Of several processes, each one's recordings: the longest files are dealt out first."""
+    rank, world_size = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
+    if world_size == 1:
+        return names
+    if not args.output or args.json:
+        raise InputError("Several processes share the recordings: name a folder with --output, and leave out --json.")
+    sizes = {file: Path(file).stat().st_size if Path(file).is_file() else 0 for file in names}
+    order = sorted(names, key=lambda file: (-sizes[file], file))
+    return {file: names[file] for file in order[rank::world_size]}
 
 
 def _written(
