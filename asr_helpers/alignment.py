@@ -5,8 +5,38 @@ included; what is silent between two tokens belongs to neither.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+
+from . import InputError
+from .inference import Recogniser, Word
+
+
+@dataclass(frozen=True)
+class Alphabet:
+    """What a head's ids write.
+
+    Attributes:
+        signs: each id's text; "" for what writes nothing, as <s>.
+        blank: the blank's id.
+        delimiter: the id of what parts words; None where words are not parted.
+    """
+
+    signs: tuple[str, ...]
+    blank: int
+    delimiter: int | None
+
+    @classmethod
+    def of(cls, recogniser: Recogniser) -> "Alphabet":
+        """A recogniser's."""
+        tokenizer, size = recogniser.processor.tokenizer, int(recogniser.model.config.vocab_size or 0)
+        silent = {tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.unk_token_id, tokenizer.pad_token_id}
+        delimiter: Any = tokenizer.convert_tokens_to_ids(tokenizer.word_delimiter_token)
+        tokens = tokenizer.convert_ids_to_tokens(list(range(size)))
+        signs = ["" if number in silent else token for number, token in enumerate(tokens)]
+        return cls(tuple(signs), tokenizer.pad_token_id, delimiter)
 
 
 def align_tokens(log_probs: np.ndarray, ids: Sequence[int], blank: int) -> tuple[np.ndarray, float]:
@@ -52,3 +82,44 @@ def align_tokens(log_probs: np.ndarray, ids: Sequence[int], blank: int) -> tuple
                 spans[state // 2, 1] = frame
         state -= int(steps[frame, state])
     return spans, score
+
+
+def align_words(emission: np.ndarray, text: str, alphabet: Alphabet, frame: float) -> tuple[Word, ...]:
+    """Where a text's words lie in an emission.
+
+    Args:
+        emission: (frames, vocabulary) probabilities.
+        text: of the alphabet's signs, its words parted by spaces.
+        frame: the time from one frame to the next, s.
+
+    Returns:
+        The words. A word's confidence is the geometric mean of its signs' probabilities in their frames.
+
+    Raises:
+        InputError: a character is none of the alphabet's signs, or the text is too long for the sound.
+    """
+    words = text.split()
+    if not words:
+        return ()
+    ids = {sign: number for number, sign in enumerate(alphabet.signs) if sign}
+    unknown = sorted({character for word in words for character in word if character not in ids})
+    if unknown:
+        raise InputError(f"The text {text!r} has {unknown[0]!r}, which this recogniser cannot write: leave it out.")
+    tokens: list[int] = []
+    for word in words:
+        if tokens and alphabet.delimiter is not None:
+            tokens.append(alphabet.delimiter)
+        tokens += [ids[character] for character in word]
+    with np.errstate(divide="ignore"):
+        log_probs = np.log(np.asarray(emission, np.float64))
+    spans, score = align_tokens(log_probs, tokens, alphabet.blank)
+    if not np.isfinite(score):
+        raise InputError(f"The text {text!r} cannot lie in {len(emission)} frames: it is too long, or another clip's.")
+    found, place = [], 0
+    for word in words:
+        letters = range(place, place + len(word))
+        believed = np.concatenate([log_probs[spans[i, 0] : spans[i, 1] + 1, tokens[i]] for i in letters])
+        first, last = int(spans[letters[0], 0]), int(spans[letters[-1], 1])
+        found.append(Word(word, first * frame, (last + 1) * frame, float(np.exp(believed.mean()))))
+        place += len(word) + (alphabet.delimiter is not None)
+    return tuple(found)

@@ -5,6 +5,7 @@ natural logarithms in Python and base-10 logarithms in ARPA files. `<s>` begins 
 stands for every word that the model has not seen.
 """
 
+import gzip
 import math
 import re
 from collections import Counter, defaultdict
@@ -168,7 +169,11 @@ def _discounts(counts: Counter[tuple[str, ...]]) -> tuple[float, ...]:
 
 
 def write_arpa(model: NgramModel, path: str | Path) -> None:
-    """Writes a model in the form that other tools read: KenLM, SRILM, sherpa-onnx.
+    """Writes a model in the form that other tools read, such as KenLM and SRILM.
+
+    Args:
+        model: the model.
+        path: where; gzipped where it ends in `.gz`.
 
     Raises:
         AsrError: the file cannot be written.
@@ -178,14 +183,12 @@ def write_arpa(model: NgramModel, path: str | Path) -> None:
     for ngram, (log_prob, weight) in sorted(model.ngrams.items()):
         last = f"\t{weight:.7g}" if len(ngram) < model.order else ""
         by_length[len(ngram) - 1].append(f"{log_prob:.7g}\t{' '.join(ngram)}{last}\n")
+    counts = [f"ngram {length}={len(lines)}\n" for length, lines in enumerate(by_length, 1)]
+    sections = [f"\n\\{length}-grams:\n{''.join(lines)}" for length, lines in enumerate(by_length, 1)]
+    content = f"\\data\\\n{''.join(counts)}{''.join(sections)}\n\\end\\\n".encode()
     try:
-        with open(path, "w", encoding="utf-8") as file:
-            file.write("\\data\\\n")
-            file.writelines(f"ngram {length}={len(lines)}\n" for length, lines in enumerate(by_length, 1))
-            for length, lines in enumerate(by_length, 1):
-                file.write(f"\n\\{length}-grams:\n")
-                file.writelines(lines)
-            file.write("\n\\end\\\n")
+        # Without a time of its own, so that the same model gives the same file.
+        path.write_bytes(gzip.compress(content, mtime=0) if path.suffix == ".gz" else content)
     except OSError as error:
         raise AsrError(f"{str(path)!r} cannot be written ({error.strerror}): name another place.") from None
 
@@ -196,8 +199,6 @@ def read_arpa(path: str | Path) -> NgramModel:
     Raises:
         InputError: there is no such file, or it is no ARPA file.
     """
-    import gzip
-
     path = Path(path)
     ngrams: dict[tuple[str, ...], tuple[float, float]] = {}
     order = length = number = 0

@@ -14,6 +14,7 @@ from . import InputError
 from .recipes import Recipe
 
 DEMO = Path(__file__).parent / "demo"
+DEMO_LANGUAGE_MODEL = str(DEMO / "language_model" / "demo.arpa.gz")
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,13 @@ import numpy as np
 import pytest
 import tiny
 
-from asr_helpers import InputError, cli, decoding, ngrams
-from asr_helpers.decoding import Alphabet, Beam, BeamRecogniser, align_words, beam_search
+from asr_helpers import InputError, cli, decoding, loading, ngrams
+from asr_helpers.alignment import Alphabet, align_words
+from asr_helpers.decoding import Beam, BeamRecogniser, beam_search
 from asr_helpers.inference import Recogniser, collapse
 from asr_helpers.ngrams import BEGIN
+from asr_helpers.preprocessing import normalise_text, vocabulary
+from asr_helpers.sources import DEMO_LANGUAGE_MODEL, source
 
 ALPHABET = Alphabet(("", "|", "A", "B"), blank=0, delimiter=1)
 MODEL = ngrams.estimate(["A B", "AB B A", "A A", "B A B"], 2)
@@ -281,3 +284,24 @@ def test_blanks_are_never_dropped_before_repeats_are_merged():
     ids = processor.tokenizer.convert_tokens_to_ids(["H", "E", "L", "<pad>", "L", "O"])
     assert processor.decode(ids) == "HELLO"
     assert processor.decode(ids, skip_special_tokens=True) == "HELO", "mended: then this rule can go"
+
+
+def test_the_demos_language_model_is_of_text_that_nobody_is_measured_on(monkeypatch):
+    monkeypatch.syspath_prepend(str(Path(__file__).resolve().parents[1] / "tools"))
+    import build_language_model
+
+    demo = source("demo")
+    characters = vocabulary(tiny.processor())
+    splits = loading.load_splits(demo)
+    text = build_language_model.text_of_demo()
+    for name in ("validation", "test"):
+        said = {normalise_text(one, characters).text for one in splits[name]["transcription"]}
+        assert len(said) == len(splits[name])
+        assert not said & set(text)
+    made = ngrams.estimate(text, build_language_model.ORDER)
+    shipped = ngrams.read_arpa(DEMO_LANGUAGE_MODEL)
+    assert shipped.ngrams.keys() == made.ngrams.keys()
+    tuned = json.loads(decoding.weights_file(Path(DEMO_LANGUAGE_MODEL)).read_text())
+    assert tuned["language_model"] < 0.8 * tuned["greedy"]
+    card = (Path(DEMO_LANGUAGE_MODEL).parent / "README.md").read_text()
+    assert f"{tuned['language_model']:.3f} with this model at weight" in card.replace("\n", " ")

@@ -65,10 +65,9 @@ def test_what_was_seen_is_likelier_and_perplexity_falls_with_the_order():
 
 @pytest.mark.parametrize("packed", [False, True])
 def test_a_file_says_what_the_model_says(tmp_path, packed):
-    model, path = estimate(TEXT, 3), tmp_path / "model.arpa"
+    model, path = estimate(TEXT, 3), tmp_path / ("model.arpa.gz" if packed else "model.arpa")
     write_arpa(model, path)
-    if packed:
-        path.write_bytes(gzip.compress(path.read_bytes()))
+    assert (gzip.decompress(path.read_bytes()) if packed else path.read_bytes()).startswith(b"\\data\\\n")
     read = read_arpa(path)
     assert read.order == 3
     assert read.ngrams.keys() == model.ngrams.keys()

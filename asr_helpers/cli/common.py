@@ -81,7 +81,7 @@ def takes_beam(sub: argparse.ArgumentParser) -> None:
     """Adds the arguments that say how an emission becomes text."""
     how = sub.add_argument_group("decoding", "without these, each frame's likeliest token is taken")
     how.add_argument("--beam", type=positive, metavar="N", help="follow the N likeliest texts (25 with what follows)")
-    how.add_argument("--lm", metavar="FILE", help="a language model in ARPA's form, as `asr-helpers lm` makes it")
+    how.add_argument("--lm", metavar="FILE", help="a language model in ARPA's form, or demo")
     how.add_argument("--hotwords", metavar="FILE", help="words expected here, one on a line; with a number, its bonus")
 
 
@@ -95,10 +95,12 @@ def with_beam(recogniser: "Recogniser", args: argparse.Namespace) -> "Recogniser
         return recogniser
     from dataclasses import replace
 
-    from ..decoding import Alphabet, Beam, BeamRecogniser, read_hotwords
+    from ..alignment import Alphabet
+    from ..decoding import Beam, BeamRecogniser, read_hotwords
+    from ..sources import DEMO_LANGUAGE_MODEL
 
-    width = args.beam or 25
-    beam = Beam.read(args.lm, Alphabet.of(recogniser), width) if args.lm else Beam(width)
+    width, lm = args.beam or 25, DEMO_LANGUAGE_MODEL if args.lm == "demo" else args.lm
+    beam = Beam.read(lm, Alphabet.of(recogniser), width) if lm else Beam(width)
     if args.hotwords:
         beam = replace(beam, hotwords=read_hotwords(args.hotwords, recogniser.processor))
     return BeamRecogniser(recogniser.model, recogniser.processor, beam)

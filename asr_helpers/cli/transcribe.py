@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 SOUNDS = {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".au", ".caf", ".w64"}
 FORMS = ("text", "srt", "vtt", "ctm", "textgrid")
 ENDINGS = {"text": ".txt", "textgrid": ".TextGrid"}
-LONG = 60.0  # s: of a longer recording the progress is shown
+LONG = 30.0  # s: of a longer recording the progress is shown, and it is audited as no clip
 
 
 def add(commands: Any) -> None:
