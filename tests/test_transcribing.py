@@ -62,7 +62,7 @@ def test_every_form_is_written_beside_its_name(transcribe, hour, tmp_path, form,
     (hour.parent / "notes.md").write_text("no sound")
     status, out, _ = transcribe(hour.parent, "--format", form, "--output", tmp_path / "out")
     assert (status, out) == (0, "")
-    written = sorted(path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*.*"))
+    written = sorted(path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob(f"*{ending}"))
     assert written == [f"more/clip{ending}", f"talk{ending}"]
     assert holds in (tmp_path / "out" / f"talk{ending}").read_text()
 
@@ -84,13 +84,20 @@ def test_a_killed_run_goes_on_without_a_word_lost_or_twice(transcribe, hour, tmp
 
     monkeypatch.setattr(Clock, "decode", dies)
     assert transcribe(hour, "--output", tmp_path)[0] == 130
-    partial = tmp_path / "talk.txt.partial"
+    partial = tmp_path / ".parts" / "talk.txt.jsonl"
     with open(partial, "a") as file:
         file.write('[12.5, 30.0, [["half a l')
     assert transcribe(hour, "--output", tmp_path, "--resume")[0] == 0
     assert (tmp_path / "talk.txt").read_text().split() == numbers()
     parts = len(heard) - 1
-    assert not partial.exists()
+    # What is finished is not heard again.
+    before = len(heard)
+    (tmp_path / "talk.txt").unlink()
+    result = tmp_path / "result.json"
+    assert transcribe(hour, "--output", tmp_path, "--resume", "--json", result)[0] == 0
+    assert len(heard) == before
+    assert (tmp_path / "talk.txt").read_text().split() == numbers()
+    assert json.loads(result.read_text())[0]["text"].split() == numbers()
     # From the beginning, every part is heard; a recording that has changed since is begun anew as well.
     heard.clear()
     heard += [0, 0, 0]
@@ -126,7 +133,7 @@ def test_ranks_share_the_recordings(transcribe, hour, tmp_path, monkeypatch):
         monkeypatch.setenv("RANK", str(rank))
         out = tmp_path / f"out{rank}"
         assert transcribe(hour.parent, "--output", out)[0] == 0
-        written.append(sorted(path.name for path in out.iterdir()))
+        written.append(sorted(path.name for path in out.glob("*.txt")))
     assert written == [["0.txt", "2.txt", "talk.txt"], ["1.txt", "3.txt"]]
     for arguments in ([hour], [hour, "--output", tmp_path, "--json", tmp_path / "result.json"]):
         assert "Several processes share the recordings" in transcribe(*arguments)[2]

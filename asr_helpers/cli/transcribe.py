@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 SOUNDS = {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".au", ".caf", ".w64"}
 FORMS = ("text", "srt", "vtt", "ctm", "textgrid")
 ENDINGS = {"text": ".txt", "textgrid": ".TextGrid"}
+FINISHED = "finished"
 LONG = 30.0  # s: of a longer recording the progress is shown, and it is audited as no clip
 
 
@@ -108,10 +109,11 @@ def _written(
     from .. import audio, recordings, subtitles
 
     length = audio.duration(file)
-    journal = _Journal(target, file, how, args.resume) if target else None
+    journal = _Journal(Path(args.output), target, file, how, args.resume) if target else None
     heard: list[HeardPart] = list(journal.heard) if journal else []
     done = heard[-1].end if heard else 0.0
-    stream = recordings.transcribe(recogniser, file, after=done)
+    finished = journal is not None and journal.finished
+    stream = () if finished else recordings.transcribe(recogniser, file, after=done)
     show = args.format == "text" and not target
     line = tqdm(
         total=round(length), initial=round(done), unit="s", desc=printable(Path(file).name), leave=False,
@@ -138,23 +140,26 @@ def _written(
         content = subtitles.FORMS[args.format](transcript.words, Path(file).stem)
     if target and journal:
         write(target, content)
-        journal.done()
+        if not finished:
+            journal.finish()
     elif args.format != "text":
         print("\n".join(map(printable, content.splitlines())))
     return transcript, length
 
 
 class _Journal:
-    """What was heard so far, beside the file that is to be written: a line for each part.
+    """What was heard so far, in the folder `.parts` of the output: a line for each part, and one at the end.
 
     Its first line says of which recording and how; one of another recording, or heard in another way, is begun anew.
     """
 
-    def __init__(self, target: Path, file: str, how: dict[str, str], resume: bool):
+    def __init__(self, output: Path, target: Path, file: str, how: dict[str, str], resume: bool):
         from ..inference import Word
         from ..recordings import HeardPart
 
-        self.path = target.with_name(target.name + ".partial")
+        name = target.relative_to(output)
+        self.path = output / ".parts" / name.with_name(name.name + ".jsonl")
+        self.finished = False
         state = Path(file).stat()
         first = json.dumps({"file": Path(file).name, "size": state.st_size, "modified": state.st_mtime_ns} | how)
         self.heard: list[HeardPart] = []
@@ -162,9 +167,13 @@ class _Journal:
         if lines[:1] == [first]:
             for line in lines[1:]:
                 try:
-                    start, end, words = json.loads(line)
+                    part = json.loads(line)
                 except ValueError:
                     break  # the kill came in the middle of it
+                if part == FINISHED:
+                    self.finished = True
+                    return
+                start, end, words = part
                 self.heard.append(HeardPart(start, end, tuple(Word(*word) for word in words)))
         write(self.path, first + "\n")
         for part in self.heard:
@@ -175,5 +184,6 @@ class _Journal:
         with open(self.path, "a", encoding="utf-8") as file:
             file.write(json.dumps([part.start, part.end, words]) + "\n")
 
-    def done(self) -> None:
-        self.path.unlink()
+    def finish(self) -> None:
+        with open(self.path, "a", encoding="utf-8") as file:
+            file.write(json.dumps(FINISHED) + "\n")
