@@ -11,9 +11,10 @@ from typing import Any
 
 from . import InputError
 
-# Parameters. wav2vec2-base has 94 million, the large ones 315, the demo's checkpoint 4.
+# Parameters. wav2vec2-base has 94 million, the large ones 315, the demo's checkpoint 7.
 BASE_SIZE, LARGE_SIZE = 30e6, 200e6
 MUCH = 30.0  # hours of sound, from which on few passes are enough
+LITTLE = 0.05  # hours, three minutes: some sentences of one person, which a kept head soon knows by heart
 
 
 @dataclass(frozen=True)
@@ -83,9 +84,10 @@ def choose_recipe(parameters: int, hours: float | None, fresh_head: bool) -> Rec
                 learning_rate=3e-4, head_learning_rate=5e-3, num_train_epochs=epochs, head_only_steps=0.1,
                 freeze_feature_encoder=False, speed_perturbation=0.1,
             )  # fmt: skip
+        little = hours is not None and hours < LITTLE
         return Recipe(
-            learning_rate=5e-4, head_learning_rate=None, num_train_epochs=epochs, freeze_feature_encoder=False,
-            speed_perturbation=0.1,
+            learning_rate=1e-4 if little else 5e-4, head_learning_rate=None, num_train_epochs=12 if little else epochs,
+            freeze_feature_encoder=False, speed_perturbation=0.1,
         )  # fmt: skip
     base = parameters < LARGE_SIZE
     rate = 1e-4 if base and few else 3e-4

@@ -31,7 +31,7 @@ language: en
 A trigram model with {ngrams:,} n-grams, in ARPA's form, gzipped: modified Kneser-Ney smoothing, by
 `asr_helpers.ngrams.estimate`. Its text is the {train} transcripts of the demo's training rows and {sentences:,} calls
 to a bank drawn from the grammar in `tools/pretraining_sentences.py`, seed {seed}. No sentence of the validation and
-test rows is in it; `tests/test_corpus.py` looks. It knows banking requests and nothing else.
+test rows is in it; `tests/test_decoding.py` looks. It knows banking requests and nothing else.
 
 On the {validation} validation rows, by which its weights were chosen, the recogniser in `fine_tuned/` has a WER of
 {greedy:.3f} without a search, {beam:.3f} with a beam of 25, and {language_model:.3f} with this model at weight

@@ -114,7 +114,8 @@ STAGES = (
     Stage(6, (1.4e-4, 0.0), 0, plain=0.9, synthetic=0.12, frozen_from=0, narrow=0.3, spliced=0.15, words=300,
           intermediate_size=1_536),
 )
-MIXED_AT_LAST = 0.2
+# At the end the weights are averaged with those after these rounds, by these shares (https://arxiv.org/abs/1803.05407).
+AVERAGED = {28: 0.2, 36: 0.32}
 # Recipes from train_checkpoint.clip, after the last one that the synthetic checkpoint heard.
 SYNTHETIC = range(77 * train_checkpoint.CLIPS_PER_ROUND, 77 * train_checkpoint.CLIPS_PER_ROUND + 14_000)
 DIGITS = "zero one two three four five six seven eight nine oh".split()
@@ -455,12 +456,21 @@ def mix(model, start: Path, share: float) -> None:
     import torch
     from transformers import AutoModelForCTC
 
-    first = AutoModelForCTC.from_pretrained(start, dtype=torch.float32).state_dict()
+    average(model, [(AutoModelForCTC.from_pretrained(start, dtype=torch.float32).state_dict(), share)])
+
+
+def average(model, others: list[tuple[dict, float]]) -> None:
+    """Takes a share of each weight from each of some other states of the model, from before it grew as well."""
+    import torch
+
     for name, weights in model.state_dict().items():
-        # Where the model has grown since, the other one has nothing to add: its new weights out are none.
-        theirs = weights.clone() if "intermediate_dense" in name else torch.zeros_like(weights)
-        theirs[tuple(map(slice, first[name].shape))] = first[name]
-        weights.lerp_(theirs, share)
+        mean = (1 - sum(share for _, share in others)) * weights
+        for state, share in others:
+            # Where the model has grown since, the other one has nothing to add: its new weights out are none.
+            theirs = weights.clone() if "intermediate_dense" in name else torch.zeros_like(weights)
+            theirs[tuple(map(slice, state[name].shape))] = state[name]
+            mean += share * theirs
+        weights.copy_(mean)
 
 
 def grow(model, intermediate_size: int):
@@ -543,13 +553,13 @@ The validation people, by whom the recipe was chosen, and the test people speak 
   in three of people's. It takes all synthetic clips, and people's but for a share, which is heard at another speed
   alone.
 - **Training**: CTC, spans of up to 0.2 s masked, {train_hours:.1f} hours of work in {num_stages} stages. Muon trains
-  the transformer's matrices, AdamW all else, and in the first stage everything. Before stage {mixed_stage}
-  {mixed:.0%} of each weight is taken back from the recogniser of the first part, and {mixed_at_last:.0%} at the end:
-  that brings back what was forgotten of synthetic voices. Before round {cut_from} the transformer's inner size grows,
-  with new weights that change nothing at first. The stages were planned one after the other, by the validation people
-  and voices below. The table says how many of people's clips are undisturbed, how many of these are heard below 4 kHz,
-  how many are cut at words, which share of the synthetic clips a round draws, and from which round of the stage on the
-  convolutions stay as they are:
+  the transformer's matrices, AdamW all else, and in the first stage everything. Before stage {mixed_stage} {mixed:.0%}
+  of each weight is taken back from the recogniser of the first part: that brings back what was forgotten of synthetic
+  voices. Before round {cut_from} the transformer's inner size grows, with new weights that change nothing at first. At
+  the end the weights are averaged with earlier ones: {averaged}. Stages and averages were chosen one after the other,
+  by the validation people and voices below. The table says how many of people's clips are undisturbed, how many of
+  these are heard below 4 kHz, how many are cut at words, which share of the synthetic clips a round draws, and from
+  which round of the stage on the convolutions stay as they are:
 
 | rounds | rate | optimizers | inner size | undisturbed | below 4 kHz | speeds | cut | synthetic | convolutions kept |
 |---|---|---|---|---|---|---|---|---|---|
@@ -587,7 +597,8 @@ def card(record: dict) -> str:
     last = record["history"][-1]
     return CARD.format(
         **record, train_hours=record["train_seconds"] / 3600, num_stages=len(STAGES),
-        mixed=max(one.mixed for one in STAGES), mixed_at_last=MIXED_AT_LAST,
+        mixed=max(one.mixed for one in STAGES),
+        averaged=", ".join(f"{share:.0%} from round {number}" for number, share in AVERAGED.items()),
         mixed_stage=1 + next(number for number, one in enumerate(STAGES) if one.mixed),
         cut_from=1 + sum(one.rounds for one in STAGES if not one.spliced),
         stages="\n".join(
@@ -766,15 +777,18 @@ def main() -> None:
             torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict(), "done": done},
                        state_file.with_suffix(".partial"))  # fmt: skip
             os.replace(state_file.with_suffix(".partial"), state_file)
+            if done["rounds"] in AVERAGED:
+                torch.save(model.state_dict(), args.work / f"round_{done['rounds']}.pt")
             shown = {key: round(value, 3) if isinstance(value, float) else value for key, value in entry.items()}
             print(f"{shown} hours {done['audio_hours']:.1f}, waited {waited:.0f} s, {seconds / trained:.0f} x real "
                   f"time, round {time.perf_counter() - started:.0f} s", flush=True)  # fmt: skip
 
     if done["rounds"] == sum(stage.rounds for stage in STAGES):
-        mix(model, args.start, MIXED_AT_LAST)
+        average(model, [(torch.load(args.work / f"round_{number}.pt", weights_only=True), share)
+                        for number, share in AVERAGED.items()])  # fmt: skip
         rates = {name: error_rates(model, clips, tools, bf16) for name, clips in development.items()}
         done["history"].append(
-            {"round": done["rounds"], "mixed": MIXED_AT_LAST}
+            {"round": done["rounds"], "averaged": AVERAGED}
             | {f"wer, {name}": wer for name, (wer, _) in rates.items()}
             | {f"cer, {name}": cer for name, (_, cer) in rates.items()}
         )
