@@ -218,14 +218,14 @@ def broken_stream(*whole: float) -> IterableDataset:
     return IterableDataset.from_generator(lambda: iter(rows))
 
 
-def test_a_batch_in_which_every_sound_breaks_off_is_passed_over(capsys):
+def test_a_batch_in_which_every_sound_breaks_off_is_passed_over(caplog):
     batches = StreamedBatchSampler(broken_stream(0.5, 0.6, 1.9), 6, seconds, max_duration=4.0)
     prepared = streaming.PreparedRows(tiny.processor())
     given = list(batches)
     rows = [[item["row"] for item in prepared.__getitems__(batch)] for batch in given]
     assert len(rows) == 6
     assert {name for batch in rows for name in batch} == {"0.flac", "1.flac", "2.flac"}
-    named = {line.split("'")[1] for line in capsys.readouterr().err.splitlines()}
+    named = {line.split("'")[1] for line in caplog.messages}
     assert named == {"3.flac", "4.flac", "5.flac", "6.flac"}
     for number in range(1, 6):  # and it is passed over again where a training goes on
         resumed = StreamedBatchSampler(broken_stream(0.5, 0.6, 1.9), 6, seconds, max_duration=4.0)
@@ -297,7 +297,7 @@ def test_no_path_in_a_parquet_file_leads_out_of_the_folder(tmp_path, caplog):
     assert all(f"leads out of {str(tmp_path / 'data')!r}: bring the file into the folder" in line for line in lines)
 
 
-def test_a_metadata_line_that_leads_out_of_the_folder_is_named_and_left_out(sounds, tmp_path, capsys):
+def test_a_metadata_line_that_leads_out_of_the_folder_is_named_and_left_out(sounds, tmp_path, caplog):
     shutil.copytree(sounds, tmp_path / "data")
     (tmp_path / "outside.wav").write_bytes(tiny.clip(0))
     for name in ("train/A", "validation"):
@@ -306,9 +306,7 @@ def test_a_metadata_line_that_leads_out_of_the_folder_is_named_and_left_out(soun
     stream, validation = stream_splits(source(str(tmp_path / "data")))
     assert sorted(row["transcription"] for row in stream) == TEXTS
     assert len(validation) == 2
-    assert [line.split("'")[1] for line in capsys.readouterr().err.splitlines()] == [
-        "../../outside.wav", "../../../outside.wav",
-    ]  # fmt: skip
+    assert [line.split("'")[1] for line in caplog.messages] == ["../../outside.wav", "../../../outside.wav"]
 
 
 def test_no_parquet_file_is_read_from_outside_the_folder(parquet, tmp_path):
