@@ -907,7 +907,7 @@ def test_bad_rows_mixed_half_and_half_into_the_demo_corpus_do_no_harm(folder, tm
     }
     clean = splits["train"]
     mixed = [one for pair in zip(clean, bad_rows(len(clean)), strict=True) for one in pair]
-    more = []
+    more = ["--fresh-head"]  # the recogniser that comes with the package has heard these rows: its own head is no test
     if steps:
         splits = {name: part[:4] for name, part in splits.items()}
         checkpoint = tiny.write_checkpoint(tmp_path / "checkpoint")
