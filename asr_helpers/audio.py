@@ -243,11 +243,9 @@ def facts(waveform: np.ndarray, sampling_rate: int) -> ClipFacts:
     if not len(waveform):
         raise InputError("The clip has no samples: there is nothing to measure.")
     size = min(round(FRAME * sampling_rate), len(waveform))
-    pieces = waveform[: len(waveform) // size * size].reshape(-1, size).astype(np.float64)  # (pieces, size)
-    power = (pieces**2).mean(axis=1)
-    decibels = 10 * np.log10(power + 1e-10)  # -100 for digital silence
-    background = np.quantile(decibels, 0.1)
-    silent = decibels < max(-60, min(background + 6, decibels.max() - 10))
+    power = piece_power(waveform, size)
+    decibels = loudness(power)
+    silent = decibels < quiet_below(decibels)
     noise = power[silent].mean() if silent.any() else 0.0
     snr = None
     if noise and not silent.all():
@@ -261,6 +259,22 @@ def facts(waveform: np.ndarray, sampling_rate: int) -> ClipFacts:
         silence=float(silent.mean()),
         snr=snr,
     )
+
+
+def piece_power(waveform: np.ndarray, size: int) -> np.ndarray:
+    """The mean square of each whole piece of `size` samples, (pieces,)."""
+    pieces = waveform[: len(waveform) // size * size].reshape(-1, size).astype(np.float64)  # (pieces, size)
+    return (pieces**2).mean(axis=1)
+
+
+def loudness(power: np.ndarray) -> np.ndarray:
+    """Mean squares in dBFS; -100 for digital silence."""
+    return 10 * np.log10(power + 1e-10)
+
+
+def quiet_below(decibels: np.ndarray) -> float:
+    """The level under which a piece is silence, as in `facts`, from the levels of a clip's pieces, dBFS."""
+    return max(-60, min(np.quantile(decibels, 0.1) + 6, decibels.max() - 10))
 
 
 def clipped_share(waveform: np.ndarray) -> float:

@@ -22,7 +22,7 @@ CONTEXT = 1.0  # s heard on either side of a cut that lies in speech
 PAUSE = 0.25  # s of quiet that make a pause
 SHORTEST_HEARD = 0.03  # s: less is no frame
 PIECE = 0.01  # s: loudness is looked at in pieces of this length
-QUIET, BELOW_SPEECH, SILENT = 6.0, 10.0, -60.0  # dB over the background; dB under the loudest; dBFS
+EVEN, SILENT = 6.0, -60.0  # dB over the background that an even sound stays within; dBFS
 ALIKE = 3.0  # dB
 
 
@@ -85,14 +85,7 @@ def blocks(recording: Audio, sampling_rate: int, seconds: float = 10.0) -> Itera
 
 def _loudness(waveform: np.ndarray, sampling_rate: int) -> np.ndarray:
     """The level of each whole piece, dBFS."""
-    size = round(PIECE * sampling_rate)
-    pieces = waveform[: len(waveform) // size * size].reshape(-1, size)
-    return 10 * np.log10(np.square(pieces, dtype=np.float64).mean(axis=1) + 1e-10)
-
-
-def _quiet_below(loudness: np.ndarray) -> float:
-    """The level under which nobody speaks: a little over the background, well under the loudest."""
-    return max(SILENT, min(np.quantile(loudness, 0.1) + QUIET, loudness.max() - BELOW_SPEECH))
+    return audio.loudness(audio.piece_power(waveform, round(PIECE * sampling_rate)))
 
 
 def find_cut(waveform: np.ndarray, sampling_rate: int, first: float = SHORTEST) -> tuple[float, bool]:
@@ -117,7 +110,7 @@ def find_cut(waveform: np.ndarray, sampling_rate: int, first: float = SHORTEST) 
     quietest = np.flatnonzero(smooth <= smooth.min() + ALIKE)
     run = max(np.split(quietest, np.flatnonzero(np.diff(quietest) > 1) + 1), key=len)
     place = (begin + float(run[0] + run[-1] + width) / 2) * PIECE
-    return place, bool(smooth.min() < _quiet_below(loudness))
+    return place, bool(smooth.min() < audio.quiet_below(loudness))
 
 
 def parts(sound: Iterable[np.ndarray], sampling_rate: int) -> Iterator[Part]:
@@ -147,7 +140,7 @@ def parts(sound: Iterable[np.ndarray], sampling_rate: int) -> Iterator[Part]:
 def is_silent(waveform: np.ndarray, sampling_rate: int) -> bool:
     """Whether there is nothing to hear: digital silence, or an even hum or hiss that nothing stands out of."""
     loudness = _loudness(waveform, sampling_rate)
-    return not len(loudness) or bool(loudness.max() < max(SILENT, np.quantile(loudness, 0.1) + QUIET))
+    return not len(loudness) or bool(loudness.max() < max(SILENT, np.quantile(loudness, 0.1) + EVEN))
 
 
 def transcribe(recogniser: Recogniser, recording: Audio, after: float = 0.0) -> Iterator[HeardPart]:

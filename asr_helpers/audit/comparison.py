@@ -79,7 +79,7 @@ def speakers_of(splits: Mapping[str, Any]) -> dict[str, list[str]]:
     speakers, voices = {}, {}
     for name, rows in splits.items():
         columns = rows.column_names if hasattr(rows, "column_names") else (rows[0].keys() if len(rows) else ())
-        column = next((name for name in SPEAKER_COLUMNS if name in columns), None)
+        column = next((known for known in SPEAKER_COLUMNS if known in columns), None)
         speakers[name] = [str(row.get(column) or "") for row in only(rows, column)] if column else [""] * len(rows)
         if "path" in columns:
             voices[name] = [voice_of(row.get("path") or "") or "" for row in only(rows, "path")]

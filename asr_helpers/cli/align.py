@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import InputError
-from .common import command, printable, write, write_json
+from .common import command, printable, word_line, write, write_json
 
 FORMS = ("text", "ctm", "textgrid")
 
@@ -45,10 +45,9 @@ def align(args: argparse.Namespace) -> None:
     emission = recogniser.emission(audio.load(args.sound, recogniser.sampling_rate))
     words = alignment.align_words(emission, text, alignment.Alphabet.of(recogniser), recogniser.frame)
     if args.format == "text":
-        lines = [f"{word.start:7.2f} {word.end:7.2f} s  {word.confidence:4.0%}  {word.text}\n" for word in words]
-        content = "".join(lines)
+        content = "".join(f"{word_line(word)}\n" for word in words)
     else:
-        content = {"ctm": subtitles.ctm, "textgrid": subtitles.textgrid}[args.format](words, Path(args.sound).stem)
+        content = subtitles.FORMS[args.format](words, Path(args.sound).stem)
     if args.output:
         write(Path(args.output), content)
     else:

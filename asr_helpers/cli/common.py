@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from .. import AsrError
 
 if TYPE_CHECKING:
-    from ..inference import Recogniser
+    from ..inference import Recogniser, Word
 
 
 def is_first() -> bool:
@@ -49,6 +49,11 @@ def printable(text: object) -> str:
     pay\\x1b[2J now
     """
     return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in str(text))
+
+
+def word_line(word: "Word") -> str:
+    """A word in time, for a person to read."""
+    return f"{word.start:7.2f} {word.end:7.2f} s  {word.confidence:4.0%}  {word.text}"
 
 
 def quiet() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import AsrError, InputError
-from .common import command, printable, takes_beam, with_beam, write, write_json
+from .common import command, printable, takes_beam, with_beam, word_line, write, write_json
 
 if TYPE_CHECKING:
     from ..inference import Recogniser
@@ -133,7 +133,7 @@ def _written(
         print(f"{printable(file)}: {printable(transcript.text)}")
     if show and args.timestamps:
         for word in transcript.words:
-            print(f"  {word.start:7.2f} {word.end:7.2f} s  {word.confidence:4.0%}  {printable(word.text)}")
+            print(f"  {printable(word_line(word))}")
     if args.format == "text":
         content = f"{transcript.text}\n"
     else:
