@@ -93,7 +93,8 @@ def align_words(emission: np.ndarray, text: str, alphabet: Alphabet, frame: floa
         frame: the time from one frame to the next, s.
 
     Returns:
-        The words. A word's confidence is the geometric mean of its signs' probabilities in their frames.
+        The words. A word's confidence is the geometric mean of its signs' probabilities in their frames: how well the
+        given word fits, not whether another one would.
 
     Raises:
         InputError: a character is none of the alphabet's signs, or the text is too long for the sound.

@@ -8,6 +8,7 @@ any moment leaves it out or whole; what happens to it later, the manifest shows.
 import errno
 import hashlib
 import json
+import logging
 import os
 import shutil
 import signal
@@ -15,10 +16,15 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import AsrError, InputError
 from .compat import TrainerHooks
+
+if TYPE_CHECKING:
+    from transformers import TrainingArguments
+
+logger = logging.getLogger(__name__)
 
 MANIFEST = "manifest.json"
 PARTIAL = ".partial"
@@ -131,6 +137,34 @@ def newest_whole(output_dir: str | Path, world_size: int = 1) -> tuple[Path | No
             return checkpoint, passed_over
         passed_over[checkpoint.name] = reason
     return None, passed_over
+
+
+def checkpoint_to_resume(output_dir: Path, args: "TrainingArguments") -> str | None:
+    """The newest whole checkpoint, the same for all ranks; says what it passes over. None where there is none at all.
+
+    Raises:
+        InputError: there are checkpoints, and none is whole: a training from the beginning would take their place.
+    """
+    from accelerate.utils import broadcast_object_list
+
+    found: list[Any] = [None, {}]
+    if args.process_index == 0:
+        found = list(newest_whole(output_dir, args.world_size))
+    if args.world_size > 1:
+        broadcast_object_list(found)
+    checkpoint, passed_over = found
+    reasons = "; ".join(f"{name}: {reason}" for name, reason in passed_over.items())
+    if not checkpoint and reasons:
+        raise InputError(
+            f"There is no whole checkpoint in {str(output_dir)!r} to resume from ({reasons}): leave out resume."
+        )
+    if not checkpoint:
+        if args.process_index == 0:
+            logger.warning("no checkpoint in %r yet: the training begins at the beginning", str(output_dir))
+        return None
+    if args.process_index == 0 and reasons:
+        logger.warning("passed over %s; going on from %s", reasons, checkpoint.name)
+    return str(checkpoint)
 
 
 def rotate(output_dir: str | Path, limit: int | None, keep: set[str]) -> None:

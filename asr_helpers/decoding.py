@@ -17,9 +17,10 @@ import numpy as np
 
 from . import InputError, audio
 from .alignment import Alphabet, align_words
+from .confidence import Calibration, calibrate, word_certainty
 from .inference import Recogniser, Transcript
 from .ngrams import BEGIN, END, UNKNOWN, NgramModel, read_arpa
-from .preprocessing import normalise_text, vocabulary
+from .preprocessing import normalise_text, read_text, vocabulary
 
 if TYPE_CHECKING:
     from transformers import ProcessorMixin
@@ -39,6 +40,7 @@ class Beam:
         weight: what the language model's logarithms count beside the sound's.
         word_bonus: is added for each word, where there is a language model: alone it would favour short texts.
         hotwords: words expected here, each with what is added to the score where it is heard.
+        calibration: of the words that are found with it; None for the recogniser's own.
         floor: a token less likely than this in a frame, a natural logarithm, is not tried there.
     """
 
@@ -47,6 +49,7 @@ class Beam:
     weight: float = 0.5
     word_bonus: float = 1.0
     hotwords: Mapping[str, float] = field(default_factory=dict)
+    calibration: Calibration | None = None
     floor: float = -9.0
 
     def __post_init__(self) -> None:
@@ -82,6 +85,8 @@ class Beam:
             try:
                 written = json.loads(weights.read_text(encoding="utf-8"))
                 found = {name: float(written[name]) for name in ("weight", "word_bonus")}
+                if "confidence" in written:
+                    found["calibration"] = Calibration.read(written["confidence"], repr(str(weights)))
             except (OSError, ValueError, KeyError, TypeError) as error:
                 raise InputError(f"{str(weights)!r} cannot be read ({error}): make it anew or remove it.") from None
         return cls(width, model, **found)
@@ -246,7 +251,12 @@ class BeamRecogniser(Recogniser):
     def decode(self, emission: np.ndarray) -> Transcript:
         """The likeliest text of an emission, (frames, vocabulary), with its words in time."""
         text = self.hypotheses(emission)[0].text
-        return Transcript(text, align_words(emission, text, self.alphabet, self.frame))
+        calibration, words = self.beam.calibration or self.calibration, []
+        for word in align_words(emission, text, self.alphabet, self.frame):
+            frames = emission[round(word.start / self.frame) : round(word.end / self.frame)]
+            confidence = calibration(word_certainty(frames, self.alphabet.blank))
+            words.append(replace(word, confidence=confidence))
+        return Transcript(text, tuple(words))
 
 
 def read_hotwords(path: str | Path, processor: "ProcessorMixin", bonus: float = 3.0) -> dict[str, float]:
@@ -255,12 +265,8 @@ def read_hotwords(path: str | Path, processor: "ProcessorMixin", bonus: float = 
     Raises:
         InputError: the file cannot be read, a line has several words, or one that the recogniser cannot write.
     """
-    try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{str(path)!r} cannot be read ({error}): name a text file in UTF-8.") from None
     hotwords = {}
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(read_text(path).splitlines(), 1):
         fields = line.split()
         if not fields:
             continue
@@ -287,6 +293,7 @@ class Tuning:
         weight, word_bonus: those of the lowest WER; of equals the smallest weight.
         greedy, beam, language_model: WER without a search, of the search alone, and with the language model.
         unknown_share: the share of the references' words that the language model has not seen.
+        confidence: what the certainty of a word is worth that is found so.
     """
 
     weight: float
@@ -295,6 +302,7 @@ class Tuning:
     beam: float
     language_model: float
     unknown_share: float
+    confidence: Calibration
 
     @property
     def helped(self) -> bool:
@@ -317,7 +325,7 @@ def tune(recogniser: Recogniser, rows: Iterable[dict[str, Any]], beam: Beam) -> 
 
     if not beam.language_model:
         raise InputError("There is no language model to tune: give the beam one.")
-    characters = vocabulary(recogniser.processor)
+    characters, rows = vocabulary(recogniser.processor), list(rows)
     references, emissions, greedy = [], [], []
     for row in rows:
         references.append(normalise_text(row["transcription"], characters).text)
@@ -332,5 +340,7 @@ def tune(recogniser: Recogniser, rows: Iterable[dict[str, Any]], beam: Beam) -> 
     found = {(weight, bonus): wer(replace(beam, weight=weight, word_bonus=bonus))
              for weight, bonus in product(WEIGHTS, BONUSES)}  # fmt: skip
     weight, bonus = min(found, key=lambda tried: (found[tried], tried))
+    best = replace(beam, weight=weight, word_bonus=bonus, calibration=None)
+    confidence = calibrate(BeamRecogniser(recogniser.model, recogniser.processor, beam=best), rows)
     unknown = beam.language_model.unknown_share(references)
-    return Tuning(weight, bonus, score(references, greedy).wer, alone, found[weight, bonus], unknown)
+    return Tuning(weight, bonus, score(references, greedy).wer, alone, found[weight, bonus], unknown, confidence)

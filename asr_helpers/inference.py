@@ -6,7 +6,7 @@ repeats, drops blanks. Times are in seconds from the clip's start.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ import numpy as np
 
 from . import AsrError, InputError, audio
 from .audio import Audio
+from .confidence import Calibration, word_certainty
 from .models import load_processor, model_loading, onednn_disabled
 from .preprocessing import vocabulary
 
@@ -28,7 +29,8 @@ class Word:
     Attributes:
         text: the word.
         start, end: s.
-        confidence: the geometric mean of its tokens' probabilities over the frames that are not blank, 0 to 1.
+        confidence: 0 to 1, how sure the recogniser is of it: where it was calibrated, as models that `fine_tune` makes
+            are, the share of such words that are right.
     """
 
     text: str
@@ -47,10 +49,16 @@ class Transcript:
 
 @dataclass(frozen=True)
 class Recogniser:
-    """A model with a CTC head, and the processor that goes with it."""
+    """A model with a CTC head, and the processor that goes with it.
+
+    Attributes:
+        model, processor: as transformers loads them.
+        calibration: what the certainty of a word is worth; `fine_tune` finds it.
+    """
 
     model: "Wav2Vec2ForCTC"
     processor: "ProcessorMixin"
+    calibration: Calibration = field(default_factory=Calibration)
 
     @property
     def sampling_rate(self) -> int:
@@ -110,12 +118,10 @@ class Recogniser:
             )
         ids = emission.argmax(axis=-1)  # (frames,)
         decoded = self.processor.tokenizer.decode(ids, output_word_offsets=True)
-        best = np.log(emission.max(axis=-1))
-        spoken = ids != self.processor.tokenizer.pad_token_id
         words = []
         for word in decoded.word_offsets:
             frames = slice(int(word["start_offset"]), int(word["end_offset"]))
-            confidence = float(np.exp(best[frames][spoken[frames]].mean()))
+            confidence = self.calibration(word_certainty(emission[frames], self.processor.tokenizer.pad_token_id))
             words.append(Word(word["word"], frames.start * self.frame, frames.stop * self.frame, confidence))
         return Transcript(decoded.text, tuple(words))
 
@@ -199,5 +205,6 @@ def load_recogniser(checkpoint: str | Path) -> Recogniser:
     if any(key.startswith("lm_head") for key in report["missing_keys"]):
         raise InputError(f"{str(checkpoint)!r} has no CTC head, so it cannot write yet: fine-tune it first.")
     _check_belonging(checkpoint, model.config, processor)
+    calibration = Calibration.read(getattr(model.config, "confidence", None), repr(str(checkpoint)))
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    return Recogniser(model.to(device).eval(), processor)
+    return Recogniser(model.to(device).eval(), processor, calibration)

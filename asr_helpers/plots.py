@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import torch
     from matplotlib.axes import Axes
 
+    from .confidence import HeardWords
     from .inference import Word
 
 BLUE, ORANGE, GREEN, VERMILION, SKY, PURPLE, GREY = (
@@ -367,4 +368,22 @@ def plot_words(words: Sequence["Word"], waveform: np.ndarray, sampling_rate: int
     top.set(ylim=(-2.8, 0.6), yticks=[])
     _draw_waveform(bottom, waveform, sampling_rate)
     bottom.set_xlabel("time (s)")
+    return figure
+
+
+def plot_reliability(judged: Mapping[str, "HeardWords"]) -> Figure:
+    """How often words of a confidence are right: on the diagonal the confidence is true, below it is too high.
+
+    Args:
+        judged: by name, as `confidence.judge` gives them. A dot is as large as many words have its confidence.
+    """
+    figure, columns = _figure(1, 3.6, ncols=len(judged), sharey=True, squeeze=False)
+    for axes, (name, words) in zip(columns[0], judged.items(), strict=True):
+        believed, right, sizes = zip(*words.reliability(), strict=True)
+        axes.plot([0, 1], [0, 1], color=GREY, linestyle="--", linewidth=1)
+        axes.plot(believed, right, color=BLUE)
+        axes.scatter(believed, right, color=BLUE, s=[10 + 200 * size / sum(sizes) for size in sizes])
+        axes.set(xlabel="confidence", xlim=(0, 1.03), ylim=(0, 1.03), aspect="equal")
+        axes.set_title(name, fontsize=10, parse_math=False)
+    columns[0, 0].set_ylabel("share of words that are right")
     return figure

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -66,6 +67,20 @@ class WrittenCharacter:
         if self.lost:
             return "lost"
         return "kept" if self.character == self.written else "changed"
+
+
+def read_text(path: str | Path) -> str:
+    """What a text file holds.
+
+    Raises:
+        InputError: it cannot be read, or is not written in UTF-8.
+    """
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise InputError(f"{str(path)!r} is not written in UTF-8: save it so.") from None
+    except OSError as error:
+        raise InputError(f"{str(path)!r} cannot be read ({error.strerror}): name a text file.") from None
 
 
 def _write(character: str, characters: frozenset[str]) -> tuple[str, bool]:

@@ -112,7 +112,7 @@ def read_recipe(path: str | Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise InputError(f"The recipe {str(path)!r} cannot be read ({error}): give a JSON object.") from None
     if not isinstance(found, dict):
-        raise InputError(f"The recipe {str(path)!r} is no JSON object: write {{\"learning_rate\": 0.0005}}, say.")
+        raise InputError(f'The recipe {str(path)!r} is no JSON object: write {{"learning_rate": 0.0005}}, say.')
     return found
 
 

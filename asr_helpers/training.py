@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 from . import AsrError, InputError, audio
 from .cards import push, write_model_card
-from .checkpoints import newest_whole
+from .checkpoints import checkpoint_to_resume
 from .collation import PAD_TO_MULTIPLE_OF, DataCollatorCTCWithPadding
+from .confidence import calibrate
 from .evaluation import argmax_ids, collapse_warning, compute_metrics
+from .inference import Recogniser
 from .loading import durations
 from .models import build_model, count_frames, has_bf16, model_loading, writes_vocabulary
 from .preprocessing import encode_text, frames_needed, prepare
@@ -274,6 +276,8 @@ def fine_tune(
 ) -> TrainingResult:
     """Fine-tunes a source's checkpoint, and leaves the best checkpoint in `output_dir`.
 
+    The validation rows choose the best checkpoint and teach it how sure it may be of a word (`confidence.calibrate`).
+
     The recipe is the source's own; where it has none, `recipes.choose_recipe` finds one for the checkpoint's size and
     the hours of training sound. A head that writes the processor's vocabulary is kept.
 
@@ -323,7 +327,7 @@ def fine_tune(
     recipe = recipe_for(source, train, processor, fresh_head)
     recipe = changed(recipe, {name: changes.pop(name) for name in vars(recipe) if name in changes})
     args = training_arguments(output_dir, recipe, seed=seed, **changes)
-    checkpoint = _checkpoint_to_resume(output_dir, args) if resume else None
+    checkpoint = checkpoint_to_resume(output_dir, args) if resume else None
     model = build_model(source.checkpoint, processor, seed, fresh_head)
     if isinstance(train, Dataset):
         check_labels(train, model, processor)
@@ -347,6 +351,9 @@ def fine_tune(
         trouble=collapse_warning(after, losses, wer_before=before),
         history=trainer.state.log_history,
     )
+    if trainer.is_world_process_zero():
+        heard = None if result.trouble else calibrate(Recogniser(model.eval(), processor), validation)
+        model.config.confidence = heard and vars(heard)
     trainer.save_model()
     if trainer.is_world_process_zero():
         (output_dir / "training_args.bin").unlink(missing_ok=True)  # a pickle: training.json says what it says
@@ -365,31 +372,3 @@ def _check_writable(folder: Path) -> None:
             file.write(b"0")
     except OSError as error:
         raise AsrError(f"{str(folder)!r} cannot be written to ({error.strerror}): name another folder.") from None
-
-
-def _checkpoint_to_resume(output_dir: Path, args: "TrainingArguments") -> str | None:
-    """The newest whole checkpoint, the same for all ranks; says what it passes over. None where there is none at all.
-
-    Raises:
-        InputError: there are checkpoints, and none is whole: a training from the beginning would take their place.
-    """
-    from accelerate.utils import broadcast_object_list
-
-    found: list[Any] = [None, {}]
-    if args.process_index == 0:
-        found = list(newest_whole(output_dir, args.world_size))
-    if args.world_size > 1:
-        broadcast_object_list(found)
-    checkpoint, passed_over = found
-    reasons = "; ".join(f"{name}: {reason}" for name, reason in passed_over.items())
-    if not checkpoint and reasons:
-        raise InputError(
-            f"There is no whole checkpoint in {str(output_dir)!r} to resume from ({reasons}): leave out resume."
-        )
-    if not checkpoint:
-        if args.process_index == 0:
-            logger.warning("no checkpoint in %r yet: the training begins at the beginning", str(output_dir))
-        return None
-    if args.process_index == 0 and reasons:
-        logger.warning("passed over %s; going on from %s", reasons, checkpoint.name)
-    return str(checkpoint)

@@ -49,7 +49,7 @@ REFERENCE = {
     "evaluation": ("04 Evaluation", "Transcripts become error rates.", "evaluation metric"),
     "training": ("05 Training", "Batches become a recogniser.", "training recipes trainer callbacks checkpoints cards"),
     "inference": ("06 Inference", "Sound becomes text.", "inference"),
-    "decoding": ("07 Decoding", "Emissions become better text, with times.", "decoding ngrams alignment"),
+    "decoding": ("07 Decoding", "Emissions become better text, with times.", "decoding ngrams alignment confidence"),
     "recordings": ("08 Long recordings", "Hours of sound become text and subtitles.", "recordings subtitles"),
     "shipping": ("09 Shipping", "A recogniser runs elsewhere.", "shipping"),
     "plots": ("Pictures", "Static pictures of each stage.", "plots"),

@@ -11,6 +11,7 @@ import tiny
 import torch
 
 from asr_helpers import AsrError, audio, loading
+from asr_helpers.confidence import frame_certainty
 from asr_helpers.inference import Recogniser, Word, collapse, load_recogniser
 from asr_helpers.sources import source
 
@@ -88,10 +89,12 @@ def test_a_letter_lasts_as_long_as_it_repeats(reader):
     assert (word.start, word.end) == pytest.approx((0.02, 0.08))
 
 
-def test_confidence_is_the_geometric_mean_over_a_words_letters(reader):
-    first, second = reader.decode(emission("A-B|C", [0.9, 0.3, 0.4, 0.5, 0.8])).words
-    assert first.confidence == pytest.approx((0.9 * 0.4) ** 0.5)  # neither the blank's 0.3 nor the delimiter's 0.5
-    assert second.confidence == pytest.approx(0.8)
+def test_confidence_is_what_the_certainty_of_the_words_frames_is_worth(reader):
+    given = emission("A-B|C", [0.9, 0.3, 0.4, 0.5, 0.8])
+    first, second = reader.decode(given).words
+    certain = frame_certainty(given)
+    assert first.confidence == pytest.approx(reader.calibration((certain[0] + certain[2]) / 2))  # not the blank's
+    assert second.confidence == pytest.approx(reader.calibration(certain[4]))
 
 
 def test_words_are_plain_values(reader):

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from asr_helpers import AsrError, plots
+from asr_helpers.confidence import HeardWords
 from asr_helpers.evaluation import AlignedWord, ErrorCounts, Scores, align
 from asr_helpers.inference import Word
 
@@ -38,6 +39,7 @@ def emission(path, size=5):
     """Sure of each frame's token."""
     return np.eye(size, dtype="float32")[path]
 
+HEARD = HeardWords(np.array([0.5, 0.5, 0.9]), np.array([0.5, 0.5, 0.95]), np.array([True, False, True]))
 
 # Each function drawn once, with a text from outside where it takes one.
 DRAW = {
@@ -54,6 +56,7 @@ DRAW = {
     "plot_learning_curves": lambda text: plots.plot_learning_curves(HISTORY),
     "plot_emission": lambda text: plots.plot_emission(emission([0, 1, 1]), ["_", text, "b", "c", "d"], SECOND, RATE),
     "plot_words": lambda text: plots.plot_words([Word(text, 0.1, 0.3, 0.9)], SECOND, RATE),
+    "plot_reliability": lambda text: plots.plot_reliability({text: HEARD}),
 }
 
 
@@ -281,6 +284,12 @@ def test_words_stand_where_they_were_heard():
     assert places["PAY"] == pytest.approx(0.2)
     assert places["NOW"] == pytest.approx(0.65)
     assert {"90%", "40%"} <= set(places)
+
+
+def test_words_of_a_confidence_stand_at_their_share_of_right_ones():
+    truth, line = plots.plot_reliability({"beam": HEARD}).axes[0].lines
+    assert truth.get_xydata().tolist() == [[0, 0], [1, 1]]
+    assert line.get_xydata().tolist() == [[0.5, 0.5], [0.95, 1.0]]
 
 
 def test_a_long_waveform_keeps_its_extremes_in_place():

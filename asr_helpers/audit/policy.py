@@ -79,9 +79,7 @@ def trainable(
     return type(splits)(kept), aside, found
 
 
-def measurable(
-    rows: "Dataset", split: str, processor: "ProcessorMixin"
-) -> "tuple[Dataset, list[dict[str, Any]], str]":
+def measurable(rows: "Dataset", split: str, processor: "ProcessorMixin") -> "tuple[Dataset, list[dict[str, Any]], str]":
     """Audits a split that is to measure a recogniser, and leaves out what cannot.
 
     Args:

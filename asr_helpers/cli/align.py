@@ -22,12 +22,13 @@ def add(commands: Any) -> None:
 
 def _said(given: str) -> str:
     """A text, or what a text file holds."""
+    from ..preprocessing import read_text
+
     try:
-        return Path(given).read_text(encoding="utf-8")
-    except UnicodeDecodeError:
-        raise InputError(f"{given!r} is not written in UTF-8: save it so.") from None
-    except (OSError, ValueError):  # no file of this name; a text is often too long for one
-        return given
+        is_file = Path(given).is_file()
+    except (OSError, ValueError):  # a text is often too long for a file's name
+        is_file = False
+    return read_text(given) if is_file else given
 
 
 def align(args: argparse.Namespace) -> None:

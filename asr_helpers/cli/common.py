@@ -108,7 +108,7 @@ def with_beam(recogniser: "Recogniser", args: argparse.Namespace) -> "Recogniser
     beam = Beam.read(lm, Alphabet.of(recogniser), width) if lm else Beam(width)
     if args.hotwords:
         beam = replace(beam, hotwords=read_hotwords(args.hotwords, recogniser.processor))
-    return BeamRecogniser(recogniser.model, recogniser.processor, beam)
+    return BeamRecogniser(recogniser.model, recogniser.processor, recogniser.calibration, beam)
 
 
 def above_0(text: str) -> float:

@@ -5,7 +5,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-from .. import InputError
 from .common import command, positive, printable, say, write, write_json
 
 
@@ -25,16 +24,18 @@ def add(commands: Any) -> None:
 def lm(args: argparse.Namespace) -> int:
     """Makes a language model of text; the status is 1 where it was tuned and did not help."""
     say(f"reading {printable(args.texts[0])}")  # before what takes seconds to import
+    from dataclasses import asdict
+
     from .. import decoding, loading, ngrams
     from ..inference import load_recogniser
     from ..models import load_processor
-    from ..preprocessing import normalise_text, vocabulary
+    from ..preprocessing import normalise_text, read_text, vocabulary
     from ..sources import source
 
     where = args.source if args.data else source()
     model = args.model or where.recogniser
     characters = vocabulary(load_processor(model))
-    sentences = [normalise_text(line, characters).text for file in args.texts for line in _lines(Path(file))]
+    sentences = [normalise_text(line, characters).text for file in args.texts for line in read_text(file).splitlines()]
     language_model = ngrams.estimate(sentences, args.order)
     write(Path(args.output), "")  # makes its folders, and says at once where it cannot be written
     ngrams.write_arpa(language_model, args.output)
@@ -45,7 +46,7 @@ def lm(args: argparse.Namespace) -> int:
         return 0
     rows = loading.load_splits(where)["validation"]
     tuning = decoding.tune(load_recogniser(model), rows, decoding.Beam(language_model=language_model))
-    write(decoding.weights_file(Path(args.output)), json.dumps(vars(tuning), indent=1) + "\n")
+    write(decoding.weights_file(Path(args.output)), json.dumps(asdict(tuning), indent=1) + "\n")
     say(
         f"on {len(rows)} validation rows WER is {tuning.greedy:.3f}, {tuning.beam:.3f} with a beam alone, and "
         f"{tuning.language_model:.3f} with the language model: weight {tuning.weight:g}, word bonus "
@@ -53,14 +54,5 @@ def lm(args: argparse.Namespace) -> int:
     )
     if not tuning.helped:
         say("The language model did not help here: give it more text of the kind that is spoken.")
-    write_json(args.json, result | vars(tuning))
+    write_json(args.json, result | asdict(tuning))
     return int(not tuning.helped)
-
-
-def _lines(path: Path) -> list[str]:
-    try:
-        return path.read_text(encoding="utf-8").splitlines()
-    except UnicodeDecodeError:
-        raise InputError(f"{str(path)!r} is not written in UTF-8: save it so.") from None
-    except OSError as error:
-        raise InputError(f"{str(path)!r} cannot be read ({error.strerror}): name a text file.") from None

@@ -114,9 +114,7 @@ def train(args: argparse.Namespace) -> int:
     return 0
 
 
-def _set_aside(
-    splits: "DatasetDict", processor: "ProcessorMixin", output_dir: Path, strict: bool
-) -> "DatasetDict":
+def _set_aside(splits: "DatasetDict", processor: "ProcessorMixin", output_dir: Path, strict: bool) -> "DatasetDict":
     """Leaves out what would harm the training, says so, and keeps the list in `output_dir`."""
     from ..audit.policy import trainable
 

@@ -45,9 +45,7 @@ class TrainingView(View, TrainerCallback):
             if name in last
         )
         figure = plot_learning_curves(history, steps=state.max_steps or None)
-        self.shown.value = picture(draw(figure), f"Curves up to step {state.global_step}. Last: {seen}.") + page(
-            seen
-        )
+        self.shown.value = picture(draw(figure), f"Curves up to step {state.global_step}. Last: {seen}.") + page(seen)
         losses = [entry["loss"] for entry in history if "loss" in entry]
         self.warning.value = note(trouble) if (trouble := _trouble(last, losses)) else ""
 
