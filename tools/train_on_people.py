@@ -82,6 +82,11 @@ class Stage(NamedTuple):
         words: how many clips of single words, cut out of people's sentences.
         intermediate_size: of the transformer; where it is larger than before, the model grows.
         speeds: how fast a clip is played, at the least and at the most.
+        moved: the share of people's clips that get the formants of another mouth.
+        spans: a span of up to the second so many seconds is masked, in each of the first so many.
+        dropped: the share of channels that each clip is trained without, in every layer.
+        averaged: before the stage, the weights are averaged with those after these rounds, by these shares
+            (https://arxiv.org/abs/1803.05407).
     """
 
     rounds: int
@@ -97,6 +102,10 @@ class Stage(NamedTuple):
     words: int = 0
     intermediate_size: int = 768
     speeds: tuple[float, float] = (0.89, 1.12)
+    moved: float = 0.0
+    spans: tuple[float, float] = (2.0, 0.2)
+    dropped: float = 0.0
+    averaged: tuple[tuple[int, float], ...] = ()
 
 
 # Most of people's clips are heard as they were recorded. A model this small, given hours and not days, learns less from
@@ -113,13 +122,21 @@ STAGES = (
           intermediate_size=1_536, speeds=(0.87, 1.15)),
     Stage(6, (1.4e-4, 0.0), 0, plain=0.9, synthetic=0.12, frozen_from=0, narrow=0.3, spliced=0.15, words=300,
           intermediate_size=1_536),
+    # By now the loss on people's clips had fallen for 12 rounds and the validation people's words were no better heard:
+    # more is disturbed, masked and dropped.
+    Stage(13, (3.2e-4, 1.8e-4), 60, plain=0.5, synthetic=0.12, frozen_from=0, narrow=0.3, spliced=0.4, words=400,
+          intermediate_size=1_536, speeds=(0.85, 1.18), moved=0.5, spans=(1.0, 0.35), dropped=0.1,
+          averaged=((28, 0.2), (36, 0.32))),
+    Stage(7, (1.8e-4, 0.0), 0, plain=0.6, synthetic=0.16, frozen_from=0, narrow=0.3, spliced=0.3, words=400,
+          intermediate_size=1_536, speeds=(0.87, 1.15), moved=0.4, spans=(1.0, 0.35), dropped=0.1),
 )
-# At the end the weights are averaged with those after these rounds, by these shares (https://arxiv.org/abs/1803.05407).
-AVERAGED = {28: 0.2, 36: 0.32}
+# At the end, as before a stage.
+AVERAGED = ((66, 0.15), (64, 0.2), (62, 0.15), (60, 0.1), (56, 0.1), (52, 0.1), (36, 0.08))
 # Recipes from train_checkpoint.clip, after the last one that the synthetic checkpoint heard.
 SYNTHETIC = range(77 * train_checkpoint.CLIPS_PER_ROUND, 77 * train_checkpoint.CLIPS_PER_ROUND + 14_000)
 DIGITS = "zero one two three four five six seven eight nine oh".split()
 LONGEST = 20.0  # s
+FORMANTS = 0.1  # how far people's formants move, at the most, as a share of their frequency
 SECONDS_PER_BATCH = 30  # of padded audio, on each core
 # A clip whose words do not fit its sound, by the mean log-probability of their best path, is not cut.
 FITS = -0.6
@@ -330,6 +347,8 @@ class Task(NamedTuple):
 def disturbed(task: Task) -> np.ndarray:
     rng, stage = np.random.default_rng(task.seed), task.stage
     waveform = splices.sound(np.load(task.path, mmap_mode="r"), task.parts, task.gaps, rng)
+    if not task.synthetic and stage.moved and rng.random() < stage.moved:
+        waveform = move_formants(waveform, SAMPLING_RATE, rng, FORMANTS)
     if not task.synthetic and rng.random() < stage.plain:
         rate = SAMPLING_RATE * rng.uniform(*stage.speeds)
         if rng.random() < stage.narrow:
@@ -459,6 +478,12 @@ def mix(model, start: Path, share: float) -> None:
     average(model, [(AutoModelForCTC.from_pretrained(start, dtype=torch.float32).state_dict(), share)])
 
 
+def average_rounds(model, work: Path, shares) -> None:
+    import torch
+
+    average(model, [(torch.load(work / f"round_{number}.pt", weights_only=True), share) for number, share in shares])
+
+
 def average(model, others: list[tuple[dict, float]]) -> None:
     """Takes a share of each weight from each of some other states of the model, from before it grew as well."""
     import torch
@@ -492,7 +517,24 @@ def grow(model, intermediate_size: int):
     return wide
 
 
-def backward(model, clips, tokenizer, bf16: bool, frozen: bool, seed: int, share: float):
+def drop_channels(model, share: float) -> None:
+    """Trains each clip without a share of the channels of every layer; all frames are without the same ones.
+
+    On a CPU, ordinary dropout, with a draw for each frame and channel, takes as long as a quarter of the step.
+    """
+    for layer in model.wav2vec2.encoder.layers:
+        for module in (layer.dropout, layer.feed_forward.intermediate_dropout):
+            module.register_forward_hook(partial(_without_channels, share))
+
+
+def _without_channels(share: float, module, _, hidden):
+    """A forward hook: (B, T, H) in and out."""
+    import torch
+
+    return torch.nn.functional.dropout1d(hidden.transpose(1, 2), share, module.training).transpose(1, 2)
+
+
+def backward(model, clips, tokenizer, bf16: bool, frozen: bool, seed: int, share: float, spans):
     """The loss of a batch, its gradient times `share` added to the model's; and the seconds of sound."""
     import torch
 
@@ -501,7 +543,7 @@ def backward(model, clips, tokenizer, bf16: bool, frozen: bool, seed: int, share
         with torch.set_grad_enabled(not frozen):
             features = model.wav2vec2.feature_extractor(values)  # (B, C, T)
         hidden, _ = model.wav2vec2.feature_projection(features.transpose(1, 2))  # (B, T, H)
-        hidden = hidden * time_mask(hidden.shape, seed)
+        hidden = hidden * time_mask(hidden.shape, seed, spans)
         logits = model.lm_head(model.wav2vec2.encoder(hidden).last_hidden_state)  # (B, T, V)
     loss = ctc_loss(logits, labels, model.config.pad_token_id)
     (loss * share).backward()
@@ -552,22 +594,24 @@ The validation people, by whom the recipe was chosen, and the test people speak 
   five; rumble or hiss at 12 dB and more for three in four; a telephone line for six in ten synthetic clips and for one
   in three of people's. It takes all synthetic clips, and people's but for a share, which is heard at another speed
   alone.
-- **Training**: CTC, spans of up to 0.2 s masked, {train_hours:.1f} hours of work in {num_stages} stages. Muon trains
-  the transformer's matrices, AdamW all else, and in the first stage everything. Before stage {mixed_stage} {mixed:.0%}
-  of each weight is taken back from the recogniser of the first part: that brings back what was forgotten of synthetic
-  voices. Before round {cut_from} the transformer's inner size grows, with new weights that change nothing at first. At
-  the end the weights are averaged with earlier ones: {averaged}. Stages and averages were chosen one after the other,
-  by the validation people and voices below. The table says how many of people's clips are undisturbed, how many of
-  these are heard below 4 kHz, how many are cut at words, which share of the synthetic clips a round draws, and from
-  which round of the stage on the convolutions stay as they are:
+- **Training**: CTC, {train_hours:.1f} hours of work in {num_stages} stages. Muon trains the transformer's matrices,
+  AdamW all else, and in the first stage everything. Before stage {mixed_stage} {mixed:.0%} of each weight is taken back
+  from the recogniser of the first part: that brings back what was forgotten of synthetic voices. Before round
+  {cut_from} the transformer's inner size grows, with new weights that change nothing at first. The weights are averaged
+  with those after earlier rounds: {averaged}. Stages and averages were chosen one after the other, by the validation
+  people and voices below. The table gives the transformer's inner size; how many of people's clips are plain, that is
+  undisturbed, and how many of these are heard below 4 kHz; at which speeds; how many get the formants of another mouth;
+  how long the masked spans may be; which share of each layer's channels a clip is trained without; how many clips are
+  cut at words; which share of the synthetic clips a round draws; and from which round of the stage on the convolutions
+  are kept as they are:
 
-| rounds | rate | optimizers | inner size | undisturbed | below 4 kHz | speeds | cut | synthetic | convolutions kept |
-|---|---|---|---|---|---|---|---|---|---|
+| rounds | rate | optimizers | size | plain | < 4 kHz | speeds | moved | masked | dropped | cut | synthetic | kept |
+|---|---|---|---|---|---|---|---|---|---|---|---|---|
 {stages}
 
 The script grew while these weights were made: before round {cut_from} each core took batches of 24 s, Muon took five
-steps to make a matrix orthogonal, now four, and of the synthetic clips the first 7,000 were drawn from. The length of
-the last two stages, and so the fall of the rate, was replanned on the way.
+steps to make a matrix orthogonal, now four, and of the synthetic clips the first 7,000 were drawn from. The lengths of
+stages, and so the fall of the rate, were replanned on the way.
 
 ## Its own numbers
 
@@ -598,12 +642,19 @@ def card(record: dict) -> str:
     return CARD.format(
         **record, train_hours=record["train_seconds"] / 3600, num_stages=len(STAGES),
         mixed=max(one.mixed for one in STAGES),
-        averaged=", ".join(f"{share:.0%} from round {number}" for number, share in AVERAGED.items()),
+        averaged="; ".join(
+            f"{when} " + " and ".join(f"{share:.0%} from round {number}" for number, share in shares)
+            for when, shares in [
+                *((f"before stage {number}", one.averaged) for number, one in enumerate(STAGES, 1)),
+                ("at the end", AVERAGED),
+            ] if shares
+        ),
         mixed_stage=1 + next(number for number, one in enumerate(STAGES) if one.mixed),
         cut_from=1 + sum(one.rounds for one in STAGES if not one.spliced),
         stages="\n".join(
             f"| {one.rounds} | {one.rates[0]:g} to {one.rates[1]:g} | {'Muon, AdamW' if one.muon else 'AdamW'} "
             f"| {one.intermediate_size:,} | {one.plain:.0%} | {one.narrow:.0%} | {one.speeds[0]} to {one.speeds[1]} "
+            f"| {one.moved:.0%} | {one.spans[1]} s in {one.spans[0]:g} s | {one.dropped:.0%} "
             f"| {one.spliced:.0%} | {one.synthetic:.0%} "
             f"| {one.frozen_from + 1 if one.frozen_from < one.rounds else 'none'} |" for one in STAGES
         ),
@@ -621,15 +672,18 @@ def card(record: dict) -> str:
     )  # fmt: skip
 
 
-def time_mask(shape, seed: int):
-    """(B, T, 1): 0 for a span of up to 0.2 s in each 2 s, else 1 (SpecAugment's time masks)."""
+def time_mask(shape, seed: int, spans: tuple[float, float]):
+    """(B, T, 1): 0 for a span of up to the second so many seconds in each of the first so many, else 1.
+
+    These are SpecAugment's time masks (https://arxiv.org/abs/1904.08779).
+    """
     import torch
 
     rng = np.random.default_rng(seed)
     mask = torch.ones(*shape[:2], 1)
     for row in range(shape[0]):
-        for _ in range(shape[1] // 100 + 1):
-            start, length = rng.integers(shape[1]), rng.integers(11)
+        for _ in range(shape[1] // round(50 * spans[0]) + 1):
+            start, length = rng.integers(shape[1]), rng.integers(round(50 * spans[1]) + 1)
             mask[row, start : start + length] = 0
     return mask
 
@@ -719,9 +773,12 @@ def main() -> None:
         last = stage_of(done["rounds"] - 1)[0]
         model = grow(model, last.intermediate_size)
         model.load_state_dict(state["model"])
+        if last.dropped:
+            drop_channels(model, last.dropped)
         optimizer, models = Optimizers(model, threads, last.muon), replicas(model)
         optimizer.load_state_dict(state["optimizer"])
 
+    to_average = {number for shares in (AVERAGED, *(one.averaged for one in STAGES)) for number, _ in shares}
     workers = ProcessPoolExecutor(initializer=train_checkpoint._speak_politely)
     with workers as pool, threads:
         if done["rounds"] < args.rounds:
@@ -735,6 +792,10 @@ def main() -> None:
             stage, here = stage_of(done["rounds"])
             if here == 0 and stage.warmup:
                 model = grow(model, stage.intermediate_size)
+                if stage.averaged:
+                    average_rounds(model, args.work, stage.averaged)
+                if stage.dropped:
+                    drop_channels(model, stage.dropped)
                 optimizer, models = Optimizers(model, threads, stage.muon), replicas(model)
                 done["warm"] = done["steps"] + stage.warmup
             if here == 0 and stage.mixed:
@@ -759,7 +820,7 @@ def main() -> None:
                 results = list(threads.map(
                     backward, models, chosen, [tools.tokenizer] * len(models), [bf16] * len(models),
                     [frozen] * len(models), [done["steps"] * len(models) + rank for rank in range(len(models))],
-                    [size / sum(sizes) for size in sizes],
+                    [size / sum(sizes) for size in sizes], [stage.spans] * len(models),
                 ))  # fmt: skip
                 step(models, optimizer)
                 done["steps"] += 1
@@ -777,18 +838,17 @@ def main() -> None:
             torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict(), "done": done},
                        state_file.with_suffix(".partial"))  # fmt: skip
             os.replace(state_file.with_suffix(".partial"), state_file)
-            if done["rounds"] in AVERAGED:
+            if done["rounds"] in to_average:
                 torch.save(model.state_dict(), args.work / f"round_{done['rounds']}.pt")
             shown = {key: round(value, 3) if isinstance(value, float) else value for key, value in entry.items()}
             print(f"{shown} hours {done['audio_hours']:.1f}, waited {waited:.0f} s, {seconds / trained:.0f} x real "
                   f"time, round {time.perf_counter() - started:.0f} s", flush=True)  # fmt: skip
 
     if done["rounds"] == sum(stage.rounds for stage in STAGES):
-        average(model, [(torch.load(args.work / f"round_{number}.pt", weights_only=True), share)
-                        for number, share in AVERAGED.items()])  # fmt: skip
+        average_rounds(model, args.work, AVERAGED)
         rates = {name: error_rates(model, clips, tools, bf16) for name, clips in development.items()}
         done["history"].append(
-            {"round": done["rounds"], "averaged": AVERAGED}
+            {"round": done["rounds"], "averaged": dict(AVERAGED)}
             | {f"wer, {name}": wer for name, (wer, _) in rates.items()}
             | {f"cer, {name}": cer for name, (_, cer) in rates.items()}
         )
