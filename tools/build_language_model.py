@@ -9,6 +9,7 @@ No sentence of the validation and test rows is in its text. The same seed gives 
 import json
 import random
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
@@ -65,7 +66,7 @@ def main() -> None:
     ngrams.write_arpa(model, path)
     rows = loading.load_splits(demo)["validation"]
     tuning = decoding.tune(load_recogniser(demo.fine_tuned), rows, decoding.Beam(language_model=model))
-    decoding.weights_file(path).write_text(json.dumps(vars(tuning), indent=1) + "\n")
+    decoding.weights_file(path).write_text(json.dumps(asdict(tuning), indent=1) + "\n")
     card = CARD.format(
         ngrams=len(model.ngrams), train=len(text) - SENTENCES, sentences=SENTENCES, seed=SEED, validation=len(rows),
         **vars(tuning),
