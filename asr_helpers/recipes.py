@@ -28,8 +28,10 @@ class Recipe:
         per_device_train_batch_size: clips in a step on one device.
         seconds_per_batch: instead, sound in a step on one device, padding included: clips of like length together.
         warmup_steps: a share of all steps (below 1), or their number. The encoder warms up when it begins to learn.
-        head_only_steps: likewise; so long only the head learns, then the encoder joins in. What a random head asks
-            of an encoder would undo what it knows. wav2vec 2.0's authors fine-tune in this way
+        head_fit_steps: before the training, so many steps of a fresh head alone, on frames that the encoder makes once
+            (`heads.fit_head`). For an encoder that has learnt to write: its frames tell letters apart.
+        head_only_steps: a share of all steps, or their number; so long only the head learns, then the encoder joins in.
+            What a random head asks of an encoder would undo what it knows. wav2vec 2.0's authors fine-tune in this way
             (https://arxiv.org/abs/2006.11477).
         freeze_feature_encoder: keep the convolutions as they are.
         speed_perturbation: play each training batch up to this share faster or slower, another share in each step
@@ -43,6 +45,7 @@ class Recipe:
     per_device_train_batch_size: int = 8
     seconds_per_batch: float | None = None
     warmup_steps: float = 0.1
+    head_fit_steps: int = 0
     head_only_steps: float = 0.0
     freeze_feature_encoder: bool = True
     speed_perturbation: float = 0.0
@@ -81,8 +84,8 @@ def choose_recipe(parameters: int, hours: float | None, fresh_head: bool) -> Rec
         epochs = max(3, min(40, round(heard / hours))) if hours else 3
         if fresh_head:
             return Recipe(
-                learning_rate=3e-4, head_learning_rate=5e-3, num_train_epochs=epochs, head_only_steps=0.1,
-                freeze_feature_encoder=False, speed_perturbation=0.1,
+                learning_rate=1e-4, head_learning_rate=1e-3, num_train_epochs=epochs, head_fit_steps=300,
+                speed_perturbation=0.1,
             )  # fmt: skip
         little = hours is not None and hours < LITTLE
         return Recipe(
