@@ -68,6 +68,7 @@ def run_notebooks(folder: Path) -> None:
     from tqdm import tqdm
 
     folder.mkdir(parents=True, exist_ok=True)
+    os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")  # or older kernels warn of frozen modules
     notebooks = {path: nbformat.read(path, as_version=4) for path in sorted(NOTEBOOKS.glob("[0-9]*.ipynb"))}
     cells = sum(cell.cell_type == "code" for notebook in notebooks.values() for cell in notebook.cells)
     with tqdm(total=cells, unit="cell", leave=False, disable=None) as line:  # on a terminal alone
