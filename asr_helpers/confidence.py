@@ -5,7 +5,7 @@ frames; a confidence is a probability that the word is right, which validation r
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -147,6 +147,10 @@ class HeardWords:
     confidences: np.ndarray
     right: np.ndarray
 
+    def calibration(self) -> Calibration:
+        """What the certainties are worth."""
+        return fit(self.certainties.tolist(), self.right.tolist())
+
     @property
     def normalised_cross_entropy(self) -> float:
         """How much the confidences tell beyond the share of right words: 1 is all, 0 nothing, below 0 they mislead.
@@ -197,16 +201,31 @@ def judge(recogniser: "Recogniser", rows: Iterable[dict[str, Any]]) -> HeardWord
     Raises:
         InputError: a row cannot be read, or it wrote no word at all.
     """
-    import jiwer
+    return judge_words(recogniser, _heard(recogniser, rows))
 
-    characters, blank = vocabulary(recogniser.processor), recogniser.processor.tokenizer.pad_token_id
-    certainties, confidences, right = [], [], []
+
+def _heard(recogniser: "Recogniser", rows: Iterable[dict[str, Any]]) -> Iterator[tuple[str, np.ndarray]]:
+    """What was said in each row, and its emission."""
+    characters = vocabulary(recogniser.processor)
     for number, row in enumerate(rows):
-        said = normalise_text(row["transcription"], characters).text
         try:
             emission = recogniser.emission(audio.load(row["audio"], recogniser.sampling_rate))
         except AsrError as error:
             raise InputError(f"Row {number}: {error}") from error
+        yield normalise_text(row["transcription"], characters).text, emission
+
+
+def judge_words(recogniser: "Recogniser", heard: Iterable[tuple[str, np.ndarray]]) -> HeardWords:
+    """`judge` for clips that were heard already: what was said in each, and its emission.
+
+    Raises:
+        InputError: the recogniser wrote no word at all.
+    """
+    import jiwer
+
+    blank = recogniser.processor.tokenizer.pad_token_id
+    certainties, confidences, right = [], [], []
+    for said, emission in heard:
         words = recogniser.decode(emission).words
         if not said or not words:
             continue
@@ -215,8 +234,7 @@ def judge(recogniser: "Recogniser", rows: Iterable[dict[str, Any]]) -> HeardWord
             if chunk.type == "equal":
                 verdict[chunk.hyp_start_idx : chunk.hyp_end_idx] = [True] * (chunk.hyp_end_idx - chunk.hyp_start_idx)
         for word in words:
-            frames = slice(round(word.start / recogniser.frame), round(word.end / recogniser.frame))
-            certainties.append(word_certainty(emission[frames], blank))
+            certainties.append(word_certainty(emission[word.frames(recogniser.frame)], blank))
             confidences.append(word.confidence)
         right += verdict
     if not right:
@@ -230,5 +248,4 @@ def calibrate(recogniser: "Recogniser", rows: Iterable[dict[str, Any]]) -> Calib
     Raises:
         InputError: a row cannot be read, or it wrote no word at all.
     """
-    heard = judge(recogniser, islice(rows, MOST_ROWS))
-    return fit(heard.certainties.tolist(), heard.right.tolist())
+    return judge(recogniser, islice(rows, MOST_ROWS)).calibration()

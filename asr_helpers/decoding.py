@@ -9,6 +9,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ import numpy as np
 
 from . import InputError, audio
 from .alignment import Alphabet, align_words
-from .confidence import Calibration, calibrate, word_certainty
+from .confidence import Calibration, judge_words, word_certainty
 from .inference import Recogniser, Transcript
 from .ngrams import BEGIN, END, UNKNOWN, NgramModel, read_arpa
 from .preprocessing import normalise_text, read_text, vocabulary
@@ -239,7 +240,7 @@ class BeamRecogniser(Recogniser):
 
     beam: Beam = field(default_factory=Beam)
 
-    @property
+    @cached_property
     def alphabet(self) -> Alphabet:
         """What its head's ids write."""
         return Alphabet.of(self)
@@ -253,9 +254,8 @@ class BeamRecogniser(Recogniser):
         text = self.hypotheses(emission)[0].text
         calibration, words = self.beam.calibration or self.calibration, []
         for word in align_words(emission, text, self.alphabet, self.frame):
-            frames = emission[round(word.start / self.frame) : round(word.end / self.frame)]
-            confidence = calibration(word_certainty(frames, self.alphabet.blank))
-            words.append(replace(word, confidence=confidence))
+            certainty = word_certainty(emission[word.frames(self.frame)], self.alphabet.blank)
+            words.append(replace(word, confidence=calibration(certainty)))
         return Transcript(text, tuple(words))
 
 
@@ -325,7 +325,7 @@ def tune(recogniser: Recogniser, rows: Iterable[dict[str, Any]], beam: Beam) -> 
 
     if not beam.language_model:
         raise InputError("There is no language model to tune: give the beam one.")
-    characters, rows = vocabulary(recogniser.processor), list(rows)
+    characters = vocabulary(recogniser.processor)
     references, emissions, greedy = [], [], []
     for row in rows:
         references.append(normalise_text(row["transcription"], characters).text)
@@ -341,6 +341,7 @@ def tune(recogniser: Recogniser, rows: Iterable[dict[str, Any]], beam: Beam) -> 
              for weight, bonus in product(WEIGHTS, BONUSES)}  # fmt: skip
     weight, bonus = min(found, key=lambda tried: (found[tried], tried))
     best = replace(beam, weight=weight, word_bonus=bonus, calibration=None)
-    confidence = calibrate(BeamRecogniser(recogniser.model, recogniser.processor, beam=best), rows)
+    searching = BeamRecogniser(recogniser.model, recogniser.processor, beam=best)
+    confidence = judge_words(searching, zip(references, emissions, strict=True)).calibration()
     unknown = beam.language_model.unknown_share(references)
     return Tuning(weight, bonus, score(references, greedy).wer, alone, found[weight, bonus], unknown, confidence)

@@ -7,9 +7,9 @@ for each token.
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from . import AsrError, audio
+from . import AsrError
 from .models import onednn_disabled
-from .preprocessing import encode_text
+from .preprocessing import prepare_dataset
 
 if TYPE_CHECKING:
     from datasets import Dataset, IterableDataset
@@ -78,13 +78,12 @@ def _frames(model: "Wav2Vec2ForCTC", rows: Iterable[dict[str, Any]], processor: 
     with torch.no_grad(), onednn_disabled():
         for row in rows:
             try:
-                waveform = audio.load(row["audio"], rate)
-                labels = encode_text(row["transcription"], processor)
+                prepared = prepare_dataset(row, processor)
             except AsrError:
                 continue
-            seconds += len(waveform) / rate
+            values = torch.tensor(prepared["input_values"], device=model.device)  # (num_samples,)
+            seconds += len(values) / rate
             if seconds > MOST_SECONDS:
                 break
-            values = processor(waveform, sampling_rate=rate, return_tensors="pt").input_values.to(model.device)
-            found.append((model.wav2vec2(values).last_hidden_state[0].cpu(), torch.tensor(labels)))
+            found.append((model.wav2vec2(values[None]).last_hidden_state[0].cpu(), torch.tensor(prepared["labels"])))
     return found

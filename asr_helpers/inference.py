@@ -38,6 +38,10 @@ class Word:
     end: float
     confidence: float
 
+    def frames(self, frame: float) -> slice:
+        """Which of an emission's frames, each so many seconds after the last, are the word's."""
+        return slice(round(self.start / frame), round(self.end / frame))
+
 
 @dataclass(frozen=True)
 class Transcript:

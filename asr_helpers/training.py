@@ -355,8 +355,8 @@ def fine_tune(
         history=trainer.state.log_history,
     )
     if trainer.is_world_process_zero():
-        heard = None if result.trouble else calibrate(Recogniser(model.eval(), processor), validation)
-        model.config.confidence = heard and vars(heard)
+        recogniser = Recogniser(model.eval(), processor)
+        model.config.confidence = None if result.trouble else vars(calibrate(recogniser, validation))
     trainer.save_model()
     if trainer.is_world_process_zero():
         (output_dir / "training_args.bin").unlink(missing_ok=True)  # a pickle: training.json says what it says

@@ -47,7 +47,9 @@ REFERENCE = {
     "preprocessing": ("02 Preprocessing", "Sound and text become what the model takes.", "preprocessing"),
     "collation": ("03 Collation", "Examples become batches.", "collation samplers augmentation"),
     "evaluation": ("04 Evaluation", "Transcripts become error rates.", "evaluation metric"),
-    "training": ("05 Training", "Batches become one.", "training recipes heads trainer callbacks checkpoints cards"),
+    "training": (
+        "05 Training", "Batches become a recogniser.", "training recipes heads trainer callbacks checkpoints cards",
+    ),
     "inference": ("06 Inference", "Sound becomes text.", "inference"),
     "decoding": ("07 Decoding", "Emissions become better text, with times.", "decoding ngrams alignment confidence"),
     "recordings": ("08 Long recordings", "Hours of sound become text and subtitles.", "recordings subtitles"),

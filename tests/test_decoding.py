@@ -179,6 +179,13 @@ def test_tuning_chooses_weights_and_says_whether_it_helped(recogniser):
         decoding.tune(recogniser, rows("YES"), Beam())
 
 
+def test_tuning_hears_each_row_once(recogniser, monkeypatch):
+    heard, emission = [], Recogniser.emission
+    monkeypatch.setattr(Recogniser, "emission", lambda self, wave: heard.append(len(wave)) or emission(self, wave))
+    decoding.tune(recogniser, rows("YES", "NO"), Beam(language_model=ngrams.estimate(["YES", "NO"])))
+    assert len(heard) == 2
+
+
 def test_a_language_model_of_another_language_is_refused(recogniser, tmp_path):
     path = tmp_path / "model.arpa"
     ngrams.write_arpa(ngrams.estimate(["да", "нет"]), path)

@@ -7,8 +7,8 @@
 `transcription`, `speaker`, `corpus`). First every clip is decoded and the synthetic ones are spoken, once, into
 `--work`. Then work goes in rounds. In each, clips are drawn, each one is given a speed, a room, a colour, a line and
 a noise of its own, and the model trains on them. After each round the state is saved in `--work`; the same command
-resumes there. What is drawn follows from the seed and the round alone. At the end `--work` holds the recogniser,
-`--output-dir` its encoder with the card.
+resumes there. Which clips, and how they sound, follows from the seed and the round alone. At the end `--work` holds
+the recogniser, `--output-dir` its encoder with the card.
 """
 
 import argparse
@@ -479,6 +479,7 @@ def mix(model, start: Path, share: float) -> None:
 
 
 def average_rounds(model, work: Path, shares) -> None:
+    """Averages the model's weights with those after some rounds, by shares."""
     import torch
 
     average(model, [(torch.load(work / f"round_{number}.pt", weights_only=True), share) for number, share in shares])
@@ -517,14 +518,17 @@ def grow(model, intermediate_size: int):
     return wide
 
 
-def drop_channels(model, share: float) -> None:
-    """Trains each clip without a share of the channels of every layer; all frames are without the same ones.
+def shaped(model, stage: Stage):
+    """The model as a stage trains it: as wide, and each clip without a share of every layer's channels.
 
-    On a CPU, ordinary dropout, with a draw for each frame and channel, takes as long as a quarter of the step.
+    All frames of a clip are without the same channels. On a CPU, ordinary dropout, with a draw for each frame and
+    channel, takes as long as a quarter of the step.
     """
-    for layer in model.wav2vec2.encoder.layers:
+    model = grow(model, stage.intermediate_size)
+    for layer in model.wav2vec2.encoder.layers if stage.dropped else ():
         for module in (layer.dropout, layer.feed_forward.intermediate_dropout):
-            module.register_forward_hook(partial(_without_channels, share))
+            module.register_forward_hook(partial(_without_channels, stage.dropped))
+    return model
 
 
 def _without_channels(share: float, module, _, hidden):
@@ -771,10 +775,8 @@ def main() -> None:
         state = torch.load(state_file, weights_only=True)
         done = state["done"]
         last = stage_of(done["rounds"] - 1)[0]
-        model = grow(model, last.intermediate_size)
+        model = shaped(model, last)
         model.load_state_dict(state["model"])
-        if last.dropped:
-            drop_channels(model, last.dropped)
         optimizer, models = Optimizers(model, threads, last.muon), replicas(model)
         optimizer.load_state_dict(state["optimizer"])
 
@@ -791,11 +793,8 @@ def main() -> None:
                 coming = begin_round(pool, corpora, args, done["rounds"] + 1, model)
             stage, here = stage_of(done["rounds"])
             if here == 0 and stage.warmup:
-                model = grow(model, stage.intermediate_size)
-                if stage.averaged:
-                    average_rounds(model, args.work, stage.averaged)
-                if stage.dropped:
-                    drop_channels(model, stage.dropped)
+                model = shaped(model, stage)
+                average_rounds(model, args.work, stage.averaged)
                 optimizer, models = Optimizers(model, threads, stage.muon), replicas(model)
                 done["warm"] = done["steps"] + stage.warmup
             if here == 0 and stage.mixed:
