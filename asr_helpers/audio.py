@@ -54,12 +54,14 @@ class _Bytes(io.BytesIO):
         return super().seek(max(offset, 0) if whence == io.SEEK_SET else offset, whence)
 
 
-def name_of(audio: Audio) -> str:
+def name_of(audio: Audio | int) -> str:
     """What a message calls a clip.
 
     >>> name_of({"bytes": b"", "path": "a.wav"}), name_of(b"RIFF")
     ('a.wav', 'a clip of 4 bytes')
     """
+    if isinstance(audio, int):
+        return "the stream"
     if isinstance(audio, dict):
         return str(audio.get("path") or "a clip without a path")
     return f"a clip of {len(audio)} bytes" if isinstance(audio, bytes) else str(audio)
@@ -90,14 +92,21 @@ def _unreadable(audio: Audio, error: Exception) -> InputError:
     return InputError(f"{name_of(audio)!r} is not a sound file that can be read ({reason}): use WAV, FLAC, OGG or MP3.")
 
 
-def open_sound(audio: Audio) -> soundfile.SoundFile:
+def open_sound(audio: Audio | int) -> soundfile.SoundFile:
     """Opens a clip and reads its header: `frames`, `samplerate`, `channels`, `format`.
 
-    A row's bytes are preferred to its path: on a hub the path exists nowhere here.
+    A row's bytes are preferred to its path: on a hub the path exists nowhere here. A file descriptor may be a pipe,
+    from which a WAV comes whose length nobody knows yet: it can only be read from beginning to end.
 
     Raises:
         InputError: there is no such file, or it is no sound file.
     """
+    if isinstance(audio, int):
+        try:
+            return soundfile.SoundFile(audio, closefd=False)
+        except soundfile.LibsndfileError as error:
+            reason = error.error_string.rstrip(".")
+            raise InputError(f"What comes is no WAV ({reason}): send one, as `ffmpeg -i FILE -f wav -` does.") from None
     content: Any = audio
     if isinstance(audio, dict):
         content = audio["bytes"] if audio.get("bytes") is not None else audio.get("path")
@@ -178,7 +187,7 @@ def resample(waveform: np.ndarray, sampling_rate: int, new_rate: int) -> np.ndar
     return waveform if sampling_rate == new_rate else soxr.resample(waveform, sampling_rate, new_rate)
 
 
-def check_rate(audio: Audio, its_rate: int) -> None:
+def check_rate(audio: Audio | int, its_rate: int) -> None:
     """Makes sure that a clip's own rate is one that speech is recorded at.
 
     Raises:

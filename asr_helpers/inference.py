@@ -15,7 +15,8 @@ import numpy as np
 from . import AsrError, InputError, audio
 from .audio import Audio
 from .confidence import Calibration, word_certainty
-from .models import load_processor, model_loading, onednn_disabled
+from .models import load_processor, model_loading, onednn_disabled, silent_transformers
+from .onnx_model import OnnxConfig, OnnxModel, find_graph
 from .preprocessing import vocabulary
 
 if TYPE_CHECKING:
@@ -56,11 +57,11 @@ class Recogniser:
     """A model with a CTC head, and the processor that goes with it.
 
     Attributes:
-        model, processor: as transformers loads them.
+        model, processor: as transformers loads them; or a model that onnxruntime runs.
         calibration: what the certainty of a word is worth; `fine_tune` finds it.
     """
 
-    model: "Wav2Vec2ForCTC"
+    model: "Wav2Vec2ForCTC | OnnxModel"
     processor: "ProcessorMixin"
     calibration: Calibration = field(default_factory=Calibration)
 
@@ -88,13 +89,15 @@ class Recogniser:
             InputError: it is no waveform, or is shorter than one frame, 25 ms.
             AsrError: it is too long for the memory.
         """
-        import torch
-
         waveform = audio.as_waveform(waveform)
         if len(waveform) < 400:
             raise InputError(
                 f"A clip of {len(waveform)} samples is shorter than one frame (400): there is nothing to hear."
             )
+        if isinstance(self.model, OnnxModel):
+            return np.exp(self.model([waveform])[0])
+        import torch
+
         inputs = self.processor(waveform, sampling_rate=self.sampling_rate, return_tensors="pt")
         try:
             with torch.inference_mode(), onednn_disabled():
@@ -150,6 +153,8 @@ class Recogniser:
         """
         from transformers import pipeline
 
+        if isinstance(self.model, OnnxModel):
+            raise InputError("A pipeline runs a model of PyTorch, and this one is an ONNX graph: use transcribe.")
         return pipeline(
             "automatic-speech-recognition",
             model=self.model,
@@ -175,7 +180,9 @@ def collapse(path: Sequence[int], blank: int) -> tuple[list[int], list[int]]:
     return merged, [frame for frame in merged if path[frame] != blank]
 
 
-def _check_belonging(checkpoint: str | Path, config: "PretrainedConfig", processor: "ProcessorMixin") -> None:
+def _check_belonging(
+    checkpoint: str | Path, config: "PretrainedConfig | OnnxConfig", processor: "ProcessorMixin"
+) -> None:
     """Makes sure that the head writes the processor's tokens. Tokens for training alone, such as <s>, it may lack."""
     tokenizer = processor.tokenizer
     ids = tokenizer.convert_tokens_to_ids(sorted(vocabulary(processor) - {" "}))
@@ -192,12 +199,21 @@ def _check_belonging(checkpoint: str | Path, config: "PretrainedConfig", process
 
 
 def load_recogniser(checkpoint: str | Path) -> Recogniser:
-    """Loads a fine-tuned checkpoint, from a folder or by its name on the hub.
+    """Loads a fine-tuned checkpoint, from a folder or by its name on the hub; or what `shipping.export` made of one.
+
+    Args:
+        checkpoint: of a folder with a `model.onnx`, that graph is taken; a .onnx file is one of several in a folder.
 
     Raises:
         InputError: there is no such folder, it lacks its processor, its weights or its CTC head, or the model and the
             processor do not belong together.
     """
+    if graph := find_graph(checkpoint):
+        exported = OnnxModel.load(graph)
+        with silent_transformers():  # it knows no model of this type
+            processor = load_processor(graph.parent)
+        _check_belonging(checkpoint, exported.config, processor)
+        return Recogniser(exported, processor, Calibration.read(exported.config.confidence, repr(str(checkpoint))))
     import torch
     from transformers import AutoModelForCTC
 

@@ -116,6 +116,19 @@ def model_loading(checkpoint: str | Path) -> Iterator[None]:
 
 
 @contextmanager
+def silent_transformers() -> Iterator[None]:
+    """A context in which transformers warns of nothing."""
+    from transformers.utils import logging
+
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+
+
+@contextmanager
 def onednn_disabled(bf16: bool = False) -> Iterator[None]:
     """A context in which the memory stays as it is, however many lengths the clips have.
 
@@ -182,28 +195,22 @@ def build_model(
     """
     import torch
     from transformers import AutoModelForCTC, set_seed
-    from transformers.utils import logging
 
     fresh_head = fresh_head or not writes_vocabulary(checkpoint, processor)
     set_seed(seed)
-    verbosity = logging.get_verbosity()
-    logging.set_verbosity_error()  # its report would call the fresh head a mistake
-    try:
-        with model_loading(checkpoint):
-            model, report = AutoModelForCTC.from_pretrained(
-                checkpoint,
-                dtype=torch.float32,
-                trust_remote_code=False,
-                vocab_size=len(processor.tokenizer),
-                pad_token_id=processor.tokenizer.pad_token_id,
-                ctc_loss_reduction="mean",
-                ctc_zero_infinity=True,
-                layerdrop=0.0,
-                ignore_mismatched_sizes=True,
-                output_loading_info=True,
-            )
-    finally:
-        logging.set_verbosity(verbosity)
+    with silent_transformers(), model_loading(checkpoint):  # its report would call the fresh head a mistake
+        model, report = AutoModelForCTC.from_pretrained(
+            checkpoint,
+            dtype=torch.float32,
+            trust_remote_code=False,
+            vocab_size=len(processor.tokenizer),
+            pad_token_id=processor.tokenizer.pad_token_id,
+            ctc_loss_reduction="mean",
+            ctc_zero_infinity=True,
+            layerdrop=0.0,
+            ignore_mismatched_sizes=True,
+            output_loading_info=True,
+        )
     # masked_spec_embed is the mask's own vector: a checkpoint never trained with masking has none.
     missing = {key for key in report["missing_keys"] if "masked_spec" not in key}
     encoders = {key for key in missing if not key.startswith("lm_head")}

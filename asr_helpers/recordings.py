@@ -1,12 +1,13 @@
 """08  Recordings of any length: read in blocks, cut in pauses, transcribed part by part.
 
-Conventions: times are seconds from the recording's start. A part answers for the time from its `start` to its `end`;
+Conventions: times are seconds from the recording's start. A level is (pieces,), one for each whole piece of 10 ms, in
+dBFS: how much is spoken there. A part answers for the time from its `start` to its `end`;
 parts follow each other without gap or overlap. Where there is no pause to cut in, a part is heard together with a
 second of what lies around it, and only the words whose middle lies in the part are taken from it.
 """
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 import soundfile
@@ -24,6 +25,9 @@ SHORTEST_HEARD = 0.03  # s: less is no frame
 PIECE = 0.01  # s: loudness is looked at in pieces of this length
 EVEN, SILENT = 6.0, -60.0  # dB over the background that an even sound stays within; dBFS
 ALIKE = 3.0  # dB
+NEWS = 2.0  # s of new sound, after which a part that has not ended is heard once more
+
+Level = Callable[[np.ndarray, int], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -44,11 +48,18 @@ class Part:
 
 @dataclass(frozen=True)
 class HeardPart:
-    """What was heard in a part: its times, its words in the recording's time."""
+    """What was heard in a part.
+
+    Attributes:
+        start, end: s.
+        words: in the recording's time.
+        final: whether it stays so; what is heard before a part has ended may change.
+    """
 
     start: float
     end: float
     words: tuple[Word, ...]
+    final: bool = True
 
     @property
     def text(self) -> str:
@@ -56,8 +67,11 @@ class HeardPart:
         return " ".join(word.text for word in self.words)
 
 
-def blocks(recording: Audio, sampling_rate: int, seconds: float = 10.0) -> Iterator[np.ndarray]:
+def blocks(recording: Audio | int, sampling_rate: int, seconds: float = 10.0) -> Iterator[np.ndarray]:
     """A recording's sound, some seconds at a time, in one channel and at the rate wanted.
+
+    Args:
+        recording: a file of any length; or a file descriptor, such as 0, standard input, from which a WAV comes.
 
     Raises:
         InputError: it cannot be read, or breaks off: what was whole is given first.
@@ -83,17 +97,38 @@ def blocks(recording: Audio, sampling_rate: int, seconds: float = 10.0) -> Itera
                 return
 
 
-def _loudness(waveform: np.ndarray, sampling_rate: int) -> np.ndarray:
-    """The level of each whole piece, dBFS."""
+def loudness(waveform: np.ndarray, sampling_rate: int) -> np.ndarray:
+    """The level of a waveform, (num_samples,), as its power."""
     return audio.loudness(audio.piece_power(waveform, round(PIECE * sampling_rate)))
 
 
-def find_cut(waveform: np.ndarray, sampling_rate: int, first: float = SHORTEST) -> tuple[float, bool]:
+def webrtc_loudness(waveform: np.ndarray, sampling_rate: int) -> np.ndarray:
+    """The level of a waveform, (num_samples,), as its power where WebRTC's detector hears speech, else 40 dB below it.
+
+    It parts a voice from music, hum or the noise of a street, which its power alone does not.
+
+    Raises:
+        InputError: webrtcvad-wheels is not installed, or the detector does not know the sampling rate.
+    """
+    try:
+        import webrtcvad
+    except ImportError:
+        raise InputError("WebRTC's detector is not installed: pip install 'asr-helpers[vad]'.") from None
+    if sampling_rate not in (8_000, 16_000, 32_000, 48_000):
+        raise InputError(f"WebRTC's detector hears 8, 16, 32 or 48 kHz, not {sampling_rate} Hz: use loudness.")
+    detector, size = webrtcvad.Vad(2), round(PIECE * sampling_rate)
+    level = loudness(waveform, sampling_rate)
+    samples = (np.clip(waveform, -1, 1) * 32_767).astype(np.int16)
+    spoken = [detector.is_speech(samples[place * size : (place + 1) * size].tobytes(), sampling_rate)
+              for place in range(len(level))]  # fmt: skip
+    return np.where(spoken, level, np.minimum(level, SILENT) - 40.0)
+
+
+def find_cut(waveform: np.ndarray, sampling_rate: int, level: Level = loudness) -> tuple[float, bool]:
     """Where to cut a recording's beginning: where it is quietest, in the middle of a pause where there is one.
 
     Args:
-        waveform: (num_samples,).
-        first: s; the cut lies behind it.
+        waveform: (num_samples,), longer than 4 s, behind which the cut lies.
 
     Returns:
         The place, s, and whether it lies in a pause.
@@ -103,80 +138,134 @@ def find_cut(waveform: np.ndarray, sampling_rate: int, first: float = SHORTEST) 
     >>> find_cut(speech, 16_000)
     (7.5, True)
     """
-    loudness, width = _loudness(waveform, sampling_rate), round(PAUSE / PIECE)
-    begin = round(first / PIECE)
+    found, width = level(waveform, sampling_rate), round(PAUSE / PIECE)
+    begin = round(SHORTEST / PIECE)
     # The mean over each stretch as long as a pause; of the quietest ones, those that follow each other longest.
-    smooth = np.convolve(loudness[begin:], np.ones(width) / width, "valid")
+    smooth = np.convolve(found[begin:], np.ones(width) / width, "valid")
     quietest = np.flatnonzero(smooth <= smooth.min() + ALIKE)
     run = max(np.split(quietest, np.flatnonzero(np.diff(quietest) > 1) + 1), key=len)
     place = (begin + float(run[0] + run[-1] + width) / 2) * PIECE
-    return place, bool(smooth.min() < audio.quiet_below(loudness))
+    return place, bool(smooth.min() < audio.quiet_below(found))
 
 
-def parts(sound: Iterable[np.ndarray], sampling_rate: int) -> Iterator[Part]:
-    """Cuts a stream of sound into parts of 4 to 20 s. No more than some blocks of it are in memory.
+class Cutter:
+    """Cuts a stream of sound into parts of 4 to 20 s. What it holds is no longer than two of them and a block.
+
+    Args:
+        sampling_rate: Hz.
+        level: what a pause is found by.
+    """
+
+    def __init__(self, sampling_rate: int, level: Level = loudness):
+        self.rate, self.level = sampling_rate, level
+        self.context, self.longest = round(CONTEXT * sampling_rate), round(LONGEST * sampling_rate)
+        self.held = np.zeros(0, np.float32)  # what is still needed
+        self.begin = self.before = 0  # the next part's first sample in the recording, and in `held`
+
+    def feed(self, block: np.ndarray) -> Iterator[Part]:
+        """The parts that end with this block, (num_samples,) float32."""
+        self.held = np.concatenate([self.held, block])
+        while len(self.held) - self.before > self.longest + self.context:
+            place, in_pause = find_cut(self.held[self.before : self.before + self.longest], self.rate, self.level)
+            end = self.before + round(place * self.rate)
+            yield self._part(end, self.held[: end if in_pause else end + self.context])
+            self.begin += end - self.before
+            self.held = self.held[end if in_pause else end - self.context :]
+            self.before = 0 if in_pause else self.context
+
+    def rest(self) -> Part | None:
+        """What is not cut yet, as a part; None where there is nothing."""
+        return self._part(len(self.held), self.held) if len(self.held) > self.before else None
+
+    def _part(self, end: int, heard: np.ndarray) -> Part:
+        last = self.begin + end - self.before
+        return Part(self.begin / self.rate, last / self.rate, heard, self.before / self.rate)
+
+
+def parts(sound: Iterable[np.ndarray], sampling_rate: int, level: Level = loudness) -> Iterator[Part]:
+    """Cuts sound into parts of 4 to 20 s.
 
     Args:
         sound: (num_samples,) float32 each, one after the other, as `blocks` gives them.
     """
-    context, longest = round(CONTEXT * sampling_rate), round(LONGEST * sampling_rate)
-    held = np.zeros(0, np.float32)  # what is still needed
-    begin = before = 0  # the next part's first sample in the recording, and in `held`
+    cutter = Cutter(sampling_rate, level)
     for block in sound:
-        held = np.concatenate([held, block])
-        while len(held) - before > longest + context:
-            place, in_pause = find_cut(held[before : before + longest], sampling_rate)
-            end = before + round(place * sampling_rate)
-            heard = held[: end if in_pause else end + context]
-            yield Part(begin / sampling_rate, (begin + end - before) / sampling_rate, heard, before / sampling_rate)
-            begin += end - before
-            held = held[end if in_pause else end - context :]
-            before = 0 if in_pause else context
-    if len(held) > before:
-        end = begin + len(held) - before
-        yield Part(begin / sampling_rate, end / sampling_rate, held, before / sampling_rate)
+        yield from cutter.feed(block)
+    if rest := cutter.rest():
+        yield rest
 
 
-def is_silent(waveform: np.ndarray, sampling_rate: int) -> bool:
+def is_silent(waveform: np.ndarray, sampling_rate: int, level: Level = loudness) -> bool:
     """Whether there is nothing to hear: digital silence, or an even hum or hiss that nothing stands out of."""
-    loudness = _loudness(waveform, sampling_rate)
-    return not len(loudness) or bool(loudness.max() < max(SILENT, np.quantile(loudness, 0.1) + EVEN))
+    found = level(waveform, sampling_rate)
+    return not len(found) or bool(found.max() < max(SILENT, np.quantile(found, 0.1) + EVEN))
 
 
-def transcribe(recogniser: Recogniser, recording: Audio, after: float = 0.0) -> Iterator[HeardPart]:
+def transcribe(
+    recogniser: Recogniser, recording: Audio, after: float = 0.0, level: Level = loudness
+) -> Iterator[HeardPart]:
     """Writes a recording down, part by part as it is read; one of 20 s or less as a whole, as a clip.
 
     Args:
         recording: a file of any length.
         after: s; parts that end before are passed over: they were heard in an earlier run.
+        level: what pauses are found by.
 
     Raises:
         InputError: it cannot be read, or breaks off: the parts before come first.
         AsrError: a part does not fit the memory.
     """
-    rate = recogniser.sampling_rate
+    rate, name = recogniser.sampling_rate, audio.name_of(recording)
     if audio.duration(recording) <= LONGEST:
         waveform = audio.load(recording, rate)
-        if after * rate < len(waveform):
-            yield HeardPart(0.0, len(waveform) / rate, _heard(recogniser, recording, waveform))
+        if not len(waveform) or after * rate < len(waveform):  # of nothing at all, `emission` says so
+            yield HeardPart(0.0, len(waveform) / rate, _heard(recogniser, name, waveform))
         return
-    for part in parts(blocks(recording, rate), rate):
-        if part.end <= after:
-            continue
-        words: tuple[Word, ...] = ()
-        if len(part.waveform) >= SHORTEST_HEARD * rate and not is_silent(part.waveform, rate):
-            offset = part.start - part.before
-            moved = (Word(word.text, word.start + offset, word.end + offset, word.confidence)
-                     for word in _heard(recogniser, recording, part.waveform))  # fmt: skip
-            words = tuple(word for word in moved if part.start <= (word.start + word.end) / 2 < part.end)
-        yield HeardPart(part.start, part.end, words)
+    for part in parts(blocks(recording, rate), rate, level):
+        if part.end > after:
+            yield _heard_part(recogniser, name, part, level)
 
 
-def _heard(recogniser: Recogniser, recording: Audio, waveform: np.ndarray) -> tuple[Word, ...]:
+def listen(recogniser: Recogniser, stream: int, level: Level = loudness) -> Iterator[HeardPart]:
+    """Writes down sound as it comes, from a file descriptor: 0 is standard input, from which a WAV must come.
+
+    A part that has not ended is heard once more for every 2 s of new sound: then `final` is False, and another
+    `HeardPart` with the same start takes its place.
+
+    Raises:
+        InputError: it cannot be read, or breaks off: the parts before come first.
+        AsrError: a part does not fit the memory.
+    """
+    rate, heard_to = recogniser.sampling_rate, 0.0
+    cutter = Cutter(rate, level)
+    for block in blocks(stream, rate, seconds=0.5):
+        for part in cutter.feed(block):
+            yield _heard_part(recogniser, "the stream", part, level)
+        rest = cutter.rest()
+        if rest and rest.end >= heard_to + NEWS:
+            heard_to = rest.end
+            yield replace(_heard_part(recogniser, "the stream", rest, level), final=False)
+    if rest := cutter.rest():
+        yield _heard_part(recogniser, "the stream", rest, level)
+
+
+def _heard_part(recogniser: Recogniser, name: str, part: Part, level: Level) -> HeardPart:
+    """A part's words, in the recording's time, without those that lie in its neighbours."""
+    rate = recogniser.sampling_rate
+    words: tuple[Word, ...] = ()
+    if len(part.waveform) >= SHORTEST_HEARD * rate and not is_silent(part.waveform, rate, level):
+        offset = part.start - part.before
+        moved = (replace(word, start=word.start + offset, end=word.end + offset)
+                 for word in _heard(recogniser, name, part.waveform))  # fmt: skip
+        words = tuple(word for word in moved if part.start <= (word.start + word.end) / 2 < part.end)
+    return HeardPart(part.start, part.end, words)
+
+
+def _heard(recogniser: Recogniser, name: str, waveform: np.ndarray) -> tuple[Word, ...]:
     try:
         return recogniser.decode(recogniser.emission(waveform)).words
     except AsrError as error:
-        raise type(error)(f"{audio.name_of(recording)!r}: {error}") from error
+        raise type(error)(f"{name!r}: {error}") from error
 
 
 def joined(heard: Iterable[HeardPart]) -> Transcript:

@@ -2,7 +2,9 @@
 
 import argparse
 import json
+import math
 import os
+import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,11 +13,12 @@ from .. import AsrError, InputError
 from .common import command, printable, takes_beam, with_beam, word_line, write, write_json
 
 if TYPE_CHECKING:
-    from ..inference import Recogniser
+    from ..inference import Recogniser, Transcript
     from ..recordings import HeardPart
 
 SOUNDS = {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".au", ".caf", ".w64"}
-FORMS = ("text", "srt", "vtt", "ctm", "textgrid")
+FORMS = ("text", "json", "srt", "vtt", "ctm", "textgrid")
+STREAM = "-"
 ENDINGS = {"text": ".txt", "textgrid": ".TextGrid"}
 FINISHED = "finished"
 LONG = 30.0  # s: of a longer recording the progress is shown, and it is audited as no clip
@@ -24,10 +27,16 @@ LONG = 30.0  # s: of a longer recording the progress is shown, and it is audited
 def add(commands: Any) -> None:
     """Adds the command to the parser's."""
     sub = command(commands, transcribe, "write down sound files of any length")
-    sub.add_argument("files", metavar="FILE", nargs="+", help="sound files, or folders of them")
+    sub.add_argument(
+        "files", metavar="FILE", nargs="+", help="sound files, folders of them, or - for a WAV as it comes in"
+    )
     sub.add_argument("--model", metavar="DIR", help="the recogniser (default: the demo's own)")
     sub.add_argument("--timestamps", action="store_true", help="add words with start, end and confidence")
     sub.add_argument("--format", choices=FORMS, default="text", help="of what is written (default: text)")
+    sub.add_argument(
+        "--vad", choices=("energy", "webrtc"), default="energy",
+        help="what finds the pauses that long recordings are cut in: their loudness (default), or WebRTC's detector",
+    )  # fmt: skip
     sub.add_argument("--output", metavar="DIR", help="write a file there for each recording, instead of printing")
     sub.add_argument(
         "--resume", action="store_true", help="go on where an interrupted run with the same --output stopped"
@@ -45,7 +54,7 @@ def transcribe(args: argparse.Namespace) -> int:
     from ..sources import source
 
     recogniser = with_beam(load_recogniser(args.model or source().recogniser), args)
-    how = {name: str(getattr(args, name)) for name in ("model", "beam", "lm", "hotwords")}
+    how = {name: str(getattr(args, name)) for name in ("model", "beam", "lm", "hotwords", "vad")}
     results: list[dict[str, Any]] = []
     for file, target in names.items():
         try:
@@ -54,9 +63,7 @@ def transcribe(args: argparse.Namespace) -> int:
             print(f"asr-helpers: {printable(error)}", file=sys.stderr)
             results.append({"file": file, "error": str(error)})
             continue
-        result: dict[str, Any] = {"file": file, "text": transcript.text}
-        if args.timestamps or length > LONG:
-            result["words"] = [vars(word) for word in transcript.words]
+        result = _result(file, transcript)
         if length <= LONG and (problems := audit_clip(file, recogniser.sampling_rate)):
             result["problems"] = problems
             for message in problems.values():
@@ -71,6 +78,11 @@ def _targets(files: list[str], form: str, output: str | None) -> dict[str, Path 
     targets: dict[str, Path | None] = {}
     owners: dict[Path, str] = {}
     for given in files:
+        if given == STREAM:
+            if output:
+                raise InputError("Standard input is printed as it comes: leave out --output.")
+            targets[STREAM] = None
+            continue
         root = Path(given)
         inside = root.is_dir()
         found = sorted(path for path in root.rglob("*") if path.suffix.lower() in SOUNDS) if inside else [root]
@@ -102,18 +114,21 @@ def _share(names: dict[str, Path | None], args: argparse.Namespace) -> dict[str,
 
 def _written(
     recogniser: "Recogniser", file: str, target: Path | None, how: dict[str, str], args: argparse.Namespace
-) -> tuple[Any, float]:
+) -> tuple["Transcript", float]:
     """Hears a recording, prints or writes it as it goes, and returns its transcript and length, s."""
     from tqdm import tqdm
 
-    from .. import audio, recordings, subtitles
+    from .. import audio, recordings
 
+    level = recordings.webrtc_loudness if args.vad == "webrtc" else recordings.loudness
+    if file == STREAM:
+        return _listened(recogniser, level, args), math.inf
     length = audio.duration(file)
     journal = _Journal(Path(args.output), target, file, how, args.resume) if target else None
     heard: list[HeardPart] = list(journal.heard) if journal else []
     done = heard[-1].end if heard else 0.0
     finished = journal is not None and journal.finished
-    stream = () if finished else recordings.transcribe(recogniser, file, after=done)
+    stream = () if finished else recordings.transcribe(recogniser, file, done, level)
     show = args.format == "text" and not target
     line = tqdm(
         total=round(length), initial=round(done), unit="s", desc=printable(Path(file).name), leave=False,
@@ -125,26 +140,67 @@ def _written(
             if journal:
                 journal.add(part)
             if show and length > recordings.LONGEST:
-                minutes, seconds = divmod(int(part.start), 60)
-                tqdm.write(f"{printable(file)} {minutes}:{seconds:02}: {printable(part.text)}")
+                tqdm.write(f"{printable(file)} {_clock(part.start)}: {printable(part.text)}")
             line.update(round(part.end) - line.n)
     transcript = recordings.joined(heard)
     if show and length <= recordings.LONGEST:
         print(f"{printable(file)}: {printable(transcript.text)}")
-    if show and args.timestamps:
-        for word in transcript.words:
-            print(f"  {printable(word_line(word))}")
-    if args.format == "text":
-        content = f"{transcript.text}\n"
-    else:
-        content = subtitles.FORMS[args.format](transcript.words, Path(file).stem)
     if target and journal:
-        write(target, content)
+        write(target, _content(transcript, file, args.format))
         if not finished:
             journal.finish()
-    elif args.format != "text":
-        print("\n".join(map(printable, content.splitlines())))
+    else:
+        _print_whole(transcript, file, args)
     return transcript, length
+
+
+def _listened(recogniser: "Recogniser", level: Any, args: argparse.Namespace) -> "Transcript":
+    """Hears standard input and prints its parts as they end; on a terminal, what is heard of the next one as well."""
+    from .. import recordings
+
+    heard = []
+    watched = args.format == "text" and sys.stdout.isatty()
+    for part in recordings.listen(recogniser, sys.stdin.fileno(), level):
+        line = f"{_clock(part.start)}: {printable(part.text)}"
+        if part.final:
+            heard.append(part)
+            if args.format == "text" and part.text:
+                print(f"\r\x1b[K{line}" if watched else line, flush=True)
+        elif watched:
+            print(f"\r\x1b[K{line[-(shutil.get_terminal_size().columns - 1) :]}", end="", flush=True)
+    transcript = recordings.joined(heard)
+    _print_whole(transcript, "standard input", args)
+    return transcript
+
+
+def _print_whole(transcript: "Transcript", file: str, args: argparse.Namespace) -> None:
+    """What is printed once a recording was heard to its end."""
+    if args.format != "text":
+        print("\n".join(map(printable, _content(transcript, file, args.format).splitlines())), flush=True)
+    elif args.timestamps:
+        for word in transcript.words:
+            print(f"  {printable(word_line(word))}")
+
+
+def _content(transcript: "Transcript", file: str, form: str) -> str:
+    """A recording's transcript as the file that holds it."""
+    from .. import subtitles
+
+    if form == "text":
+        return f"{transcript.text}\n"
+    if form == "json":
+        return json.dumps(_result(file, transcript), ensure_ascii=False) + "\n"
+    return subtitles.FORMS[form](transcript.words, Path(file).stem)
+
+
+def _result(file: str, transcript: "Transcript") -> dict[str, Any]:
+    """A recording's transcript for a program to read."""
+    return {"file": file, "text": transcript.text, "words": [vars(word) for word in transcript.words]}
+
+
+def _clock(seconds: float) -> str:
+    minutes, seconds = divmod(int(seconds), 60)
+    return f"{minutes}:{seconds:02}"
 
 
 class _Journal:

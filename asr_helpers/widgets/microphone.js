@@ -188,7 +188,7 @@ function render({ model, el }) {
         idle();
         if (!samples.length) return say(`Nothing came from the microphone: record again, or ${INSTEAD}.`);
         clock.textContent = `${(samples.length / rate).toFixed(1)} s of ${longest()} s`;
-        say("Recorded and sent to the notebook.");
+        say("Recorded and sent.");
         for (; rate > HIGHEST_RATE; rate /= 2) samples = halve(samples);
         model.send({ recording: true }, undefined, [wav(samples, rate)]);
     }
