@@ -67,21 +67,21 @@ notebooks: setup
 .venv/.installed: pyproject.toml constraints.txt
 	$(CHECK_PYTHON)
 	test -x .venv/bin/pip || $(PYTHON) -m venv .venv
-	.venv/bin/python -m pip install --quiet --constraint constraints.txt --editable ".[notebooks,test,lint]"
+	.venv/bin/python -m pip install --quiet --constraint constraints.txt --editable ".[notebooks,onnx,vad,test,lint]"
 	@touch $@
 
 .venv/.browser-installed: .venv/.installed
-	@.venv/bin/python -m pip install --quiet --constraint constraints.txt --editable ".[notebooks,test,browser]" || \
+	@.venv/bin/python -m pip install --quiet --constraint constraints.txt --editable ".[notebooks,onnx,vad,test,browser]" || \
 		{ echo "the browser tests need the Python package playwright, and pip could not install it"; exit 1; }
 	@touch $@
 
 .venv/.site-installed: .venv/.installed
-	@.venv/bin/python -m pip install --quiet --constraint constraints.txt --editable ".[notebooks,test,site]" || \
+	@.venv/bin/python -m pip install --quiet --constraint constraints.txt --editable ".[notebooks,onnx,vad,test,site]" || \
 		{ echo "the site needs Sphinx, and pip could not install it"; exit 1; }
 	@touch $@
 
 .venv-colab/.installed: pyproject.toml constraints-colab.txt
 	$(CHECK_PYTHON)
 	test -x .venv-colab/bin/pip || $(PYTHON) -m venv .venv-colab
-	.venv-colab/bin/python -m pip install --quiet --constraint constraints-colab.txt --editable ".[test]"
+	.venv-colab/bin/python -m pip install --quiet --constraint constraints-colab.txt --editable ".[onnx,vad,test]"
 	@touch $@

@@ -126,12 +126,13 @@ def open_sound(audio: Audio | int) -> soundfile.SoundFile:
     return file
 
 
-def read_samples(file: soundfile.SoundFile, audio: Audio = b"") -> np.ndarray:
-    """All samples of an opened clip.
+def read_samples(file: soundfile.SoundFile, audio: Audio = b"", frames: int = -1) -> np.ndarray:
+    """The samples of an opened clip, from where it stands.
 
     Args:
         file: from `open_sound`.
         audio: what it was opened from, for the error's message.
+        frames: at most so many; -1 for all.
 
     Returns:
         (num_samples, num_channels) float32.
@@ -140,7 +141,7 @@ def read_samples(file: soundfile.SoundFile, audio: Audio = b"") -> np.ndarray:
         InputError: it breaks off.
     """
     try:
-        return file.read(dtype="float32", always_2d=True)
+        return file.read(frames, dtype="float32", always_2d=True)
     # A header alone opens: what is cut short shows here. A damaged one may promise more than any memory holds.
     except (soundfile.LibsndfileError, MemoryError) as error:
         raise _unreadable(audio, error) from None

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from .confidence import HeardWords
     from .inference import Word
+    from .recordings import HeardPart, Part
 
 BLUE, ORANGE, GREEN, VERMILION, SKY, PURPLE, GREY = (
     "#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#767676",
@@ -368,6 +369,26 @@ def plot_words(words: Sequence["Word"], waveform: np.ndarray, sampling_rate: int
     top.set(ylim=(-2.8, 0.6), yticks=[])
     _draw_waveform(bottom, waveform, sampling_rate)
     bottom.set_xlabel("time (s)")
+    return figure
+
+
+def plot_parts(
+    waveform: np.ndarray, sampling_rate: int, parts: Sequence["Part | HeardPart"], start: float = 0.0
+) -> Figure:
+    """A recording, or some minutes of it, with the parts that it was cut into: every second one is shaded.
+
+    Args:
+        waveform: (num_samples,) float32.
+        parts: those that lie in it.
+        start: s of the recording before the waveform.
+    """
+    figure, axes = _figure(1, 1.9)
+    _draw_waveform(axes, waveform, sampling_rate)
+    for number, part in enumerate(parts):
+        axes.axvspan(part.start - start, part.end - start, color=SKY, alpha=0.35 * (number % 2), linewidth=0)
+        axes.axvline(part.end - start, color=VERMILION, linewidth=1)
+    axes.set(xlabel="time (min:s)", xlim=(0, len(waveform) / sampling_rate))
+    axes.xaxis.set_major_formatter(lambda seconds, _: f"{int(seconds + start) // 60}:{int(seconds + start) % 60:02}")
     return figure
 
 

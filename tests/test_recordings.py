@@ -2,8 +2,12 @@
 
 import io
 import itertools
+import os
 import re
+import sys
+import threading
 import tracemalloc
+from contextlib import contextmanager, suppress
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,7 +17,7 @@ import tiny
 
 from asr_helpers import InputError, recordings, subtitles
 from asr_helpers.inference import Recogniser, Transcript, Word
-from asr_helpers.recordings import find_cut, is_silent, joined, parts, transcribe
+from asr_helpers.recordings import find_cut, is_silent, joined, listen, parts, transcribe
 
 RATE = 16_000
 
@@ -165,10 +169,113 @@ def test_bad_input(clock, tmp_path):
         list(transcribe(clock, tmp_path / "nothing.wav"))
     with pytest.raises(InputError, match="at which no speech is recorded"):
         list(transcribe(clock, file_of(speech(1), 100, subtype="PCM_16")))
-    assert list(transcribe(clock, file_of(np.zeros(0, np.float32)))) == []
+    (nothing,) = transcribe(clock, file_of(np.zeros(0, np.float32)))  # a model says that it is too short
+    assert (nothing.start, nothing.end) == (0.0, 0.0)
     assert joined(transcribe(clock, file_of(np.zeros(30 * RATE, np.float32)))).text == ""
     (clip,) = transcribe(clock, tiny.clip(0))
     assert (clip.start, clip.end) == (0.0, 0.5)
+
+
+def test_an_excerpt_is_what_lies_there():
+    sound = speech(12)
+    file = file_of(np.stack([sound, sound], axis=1))
+    for start, end in ((0, 1), (3.25, 7.5), (11.5, 20)):
+        found = recordings.excerpt(file, RATE, start, end)
+        np.testing.assert_array_equal(found, sound[round(start * RATE) : round(end * RATE)])
+    assert len(recordings.excerpt(file, 8_000, 2, 4)) == 16_000
+    assert len(recordings.excerpt(file, RATE, 30, 31)) == 0
+
+
+# As it comes
+
+
+@contextmanager
+def piped(content):
+    """The reading end of a pipe into which a thread writes, as another program would."""
+    read_end, write_end = os.pipe()
+
+    def write():
+        with suppress(BrokenPipeError), os.fdopen(write_end, "wb") as pipe:
+            pipe.write(content)
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    try:
+        yield read_end
+    finally:
+        os.close(read_end)
+        thread.join()
+
+
+def endless(content):
+    """A WAV as a program writes it that does not know yet how long it will be."""
+    place = content.index(b"data") + 4
+    return content[:4] + b"\xff" * 4 + content[8:place] + b"\xff" * 4 + content[place + 4 :]
+
+
+@pytest.mark.parametrize("unknown", [False, True], ids=["length told", "length unknown"])
+def test_a_stream_settles_to_what_the_file_says(clock, unknown):
+    file = file_of(ticking(70, pauses=True), subtype="PCM_16")
+    with piped(endless(file) if unknown else file) as stream:
+        heard = list(listen(clock, stream))
+    settled = [part for part in heard if part.final]
+    assert joined(settled).text.split() == [str(second) for second in range(1, 70)]
+    assert [part.start for part in settled] == [0.0, *(part.end for part in settled[:-1])]
+    partial = [part for part in heard if not part.final]
+    assert len(partial) > 25, "about every two seconds"
+    assert partial[0].end < 3
+    assert all(later.end - earlier.end < 3 for earlier, later in itertools.pairwise(partial))
+
+
+def test_a_stream_that_is_no_wav(clock):
+    for content in (b"", b"no sound at all", b"fLaC" + bytes(100)):
+        with piped(content) as stream, pytest.raises(InputError, match="What comes is no WAV"):
+            list(listen(clock, stream))
+
+
+# WebRTC's detector
+
+
+def vowels(seconds):
+    """A voice of a kind: pulses through three resonances, in syllables."""
+    pulses = np.zeros(round(seconds * RATE))
+    pulses[:: RATE // 120] = 1
+    for formant, width in ((700, 80), (1_200, 90), (2_600, 120)):
+        r = np.exp(-np.pi * width / RATE)
+        a = [1, -2 * r * np.cos(2 * np.pi * formant / RATE), r * r]
+        out, one, two = np.zeros_like(pulses), 0.0, 0.0
+        for place, sample in enumerate(pulses):
+            one, two = sample - a[1] * one - a[2] * two, one
+            out[place] = one
+        pulses = out
+    syllables = 0.55 + 0.45 * np.sin(2 * np.pi * 4 * np.arange(len(pulses)) / RATE)
+    return (0.3 * pulses / np.abs(pulses).max() * syllables).astype(np.float32)
+
+
+def test_the_detector_finds_a_pause_that_loudness_does_not():
+    pytest.importorskip("webrtcvad")
+    voice = vowels(12)
+    tone = 0.1 * np.sin(2 * np.pi * 400 * np.arange(len(voice)) / RATE)
+    voice[7 * RATE : 8 * RATE] = 0
+    sound = (voice + tone).astype(np.float32)
+    assert find_cut(sound, RATE)[1] is False
+    place, in_pause = find_cut(sound, RATE, recordings.webrtc_loudness)
+    assert 7 < place < 8.3
+    assert in_pause
+    assert is_silent(np.zeros(RATE, np.float32), RATE, recordings.webrtc_loudness)
+    assert not is_silent(voice, RATE, recordings.webrtc_loudness)
+
+
+def test_the_detector_says_which_rates_it_hears():
+    pytest.importorskip("webrtcvad")
+    with pytest.raises(InputError, match="not 11025 Hz"):
+        recordings.webrtc_loudness(np.zeros(11_025, np.float32), 11_025)
+
+
+def test_without_the_detector(monkeypatch):
+    monkeypatch.setitem(sys.modules, "webrtcvad", None)
+    with pytest.raises(InputError, match=r"pip install 'asr-helpers\[vad\]'"):
+        recordings.webrtc_loudness(np.zeros(RATE, np.float32), RATE)
 
 
 # Words as files

@@ -6,7 +6,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import tiny
-from test_recordings import Clock, file_of, ticking
+from bad_sounds import write_bad_sounds
+from test_recordings import Clock, file_of, piped, ticking
 
 from asr_helpers import cli
 
@@ -51,6 +52,7 @@ def test_a_long_recording_is_printed_part_by_part(transcribe, hour, tmp_path):
 
 @pytest.mark.parametrize(("form", "ending", "holds"), [
     ("text", ".txt", "1 2 3"),
+    ("json", ".json", '"text": "1 2 3 4'),
     ("srt", ".srt", "1\n00:00:01,000 --> 00:00:0"),
     ("vtt", ".vtt", "WEBVTT"),
     ("ctm", ".ctm", "talk 1 1.000 0.250 1 1.000\n"),
@@ -71,6 +73,45 @@ def test_subtitles_are_printed_where_no_folder_is_named(transcribe, hour):
     status, out, _ = transcribe(hour, "--format", "srt")
     assert status == 0
     assert out.startswith("1\n00:00:01,000 --> ")
+
+
+def test_json_is_a_line_for_each_recording(transcribe, hour):
+    (hour.parent / "empty.wav").write_bytes(b"")
+    (hour.parent / "clip.wav").write_bytes(file_of(ticking(5, pauses=True)))
+    status, out, err = transcribe(hour.parent, "--format", "json")
+    assert status == 1
+    assert "empty.wav' is not a sound file" in err
+    clip, talk = map(json.loads, out.splitlines())
+    assert (clip["file"], talk["file"]) == (str(hour.parent / "clip.wav"), str(hour))
+    assert (clip["text"].split(), talk["text"].split()) == (numbers(1, 4), numbers())
+    assert [word["text"] for word in clip["words"]] == numbers(1, 4)
+
+
+def test_standard_input_is_printed_as_it_comes(transcribe, hour, tmp_path, monkeypatch):
+    with piped(hour.read_bytes()) as stream:
+        monkeypatch.setattr("sys.stdin", SimpleNamespace(fileno=lambda: stream))
+        status, out, err = transcribe("-", "--json", tmp_path / "result.json")
+    assert (status, err) == (0, "")
+    assert out.startswith("0:00: 1 2 3")
+    assert " ".join(line.partition(": ")[2] for line in out.splitlines()).split() == numbers()
+    assert json.loads((tmp_path / "result.json").read_text())[0]["text"].split() == numbers()
+    assert "leave out --output" in transcribe("-", "--output", tmp_path)[2]
+
+
+def test_thirty_kinds_of_bad_files(tmp_path, capsys):
+    said = write_bad_sounds(tmp_path / "sounds")
+    model = tiny.write_checkpoint(tmp_path / "model", head=True)
+    arguments = [str(tmp_path / "sounds"), "--model", str(model), "--json", str(tmp_path / "result.json")]
+    assert cli.main(["transcribe", *arguments]) == 1
+    results = {one["file"]: one for one in json.loads((tmp_path / "result.json").read_text())}
+    assert results.keys() == said.keys()
+    for file, message in said.items():
+        if message:
+            assert message in results[file].get("error", "heard"), file
+        else:
+            assert "text" in results[file], file
+    assert "\x1b" not in "".join(capsys.readouterr())
+    assert sum(map(bool, said.values())) >= 25
 
 
 def test_a_killed_run_goes_on_without_a_word_lost_or_twice(transcribe, hour, tmp_path, monkeypatch):

@@ -2,6 +2,8 @@
 
 import argparse
 import asyncio
+import signal
+from collections.abc import Coroutine
 from contextlib import suppress
 from typing import Any
 
@@ -30,5 +32,15 @@ def app(args: argparse.Namespace) -> None:
 
     recogniser = with_beam(load_recogniser(args.model or source().recogniser), args)
     limits = Limits(args.max_mb, args.max_minutes)
-    with suppress(KeyboardInterrupt):
-        asyncio.run(serve(recogniser, args.port, limits, lambda at: say(f"Open {at} in a browser; Ctrl-C stops it.")))
+    served = serve(recogniser, args.port, limits, lambda at: say(f"Open {at} in a browser; Ctrl-C stops it."))
+    with suppress(KeyboardInterrupt, asyncio.CancelledError):
+        asyncio.run(_until_stopped(served))
+
+
+async def _until_stopped(served: Coroutine[Any, Any, None]) -> None:
+    """Ends in peace on Ctrl-C and SIGTERM, also where a shell that started it in the background had Ctrl-C ignored."""
+    task = asyncio.ensure_future(served)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with suppress(NotImplementedError):  # on Windows, where Ctrl-C is an exception
+            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    await task

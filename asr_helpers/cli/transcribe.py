@@ -139,11 +139,11 @@ def _written(
             heard.append(part)
             if journal:
                 journal.add(part)
-            if show and length > recordings.LONGEST:
+            if show and length > recordings.WHOLE:
                 tqdm.write(f"{printable(file)} {_clock(part.start)}: {printable(part.text)}")
             line.update(round(part.end) - line.n)
     transcript = recordings.joined(heard)
-    if show and length <= recordings.LONGEST:
+    if show and length <= recordings.WHOLE:
         print(f"{printable(file)}: {printable(transcript.text)}")
     if target and journal:
         write(target, _content(transcript, file, args.format))

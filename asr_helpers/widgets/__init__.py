@@ -11,6 +11,7 @@ from .batch import batch_view
 from .clip import clip_view
 from .emission import emission_view
 from .errors import errors_view
+from .recording import recording_view
 from .teaching import teaching_view
 from .vocabulary import vocabulary_view
 from .voice import voice_view
@@ -23,6 +24,7 @@ __all__ = [
     "clip_view",
     "emission_view",
     "errors_view",
+    "recording_view",
     "teaching_view",
     "training_view",
     "vocabulary_view",

@@ -1,0 +1,108 @@
+"""A long recording: a strip to click through, part by part, to hear and to read."""
+
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets
+
+from .. import audio, recordings
+from ..audio import Audio
+from ..plots import plot_parts
+from .kit import FULL, PALE, WIDE, View, draw, page, picture, plain, sound, telling, text
+
+if TYPE_CHECKING:
+    from ..inference import Recogniser
+    from ..recordings import HeardPart
+
+SHOWN = 180.0  # s of the recording in one picture
+
+
+def recording_view(recogniser: "Recogniser", recording: Audio) -> View:
+    """Hears a recording of any length; click a part of its strip to play it and read its words.
+
+    Args:
+        recogniser: hears it.
+        recording: a file of any length.
+
+    Returns:
+        A view with the controls `section`, which some minutes are shown, `strip`, a button for each part, and
+        `parts`, the same as a list.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    rate, length = recogniser.sampling_rate, audio.duration(recording)
+    progress = ipywidgets.FloatProgress(max=max(length, 0.1), description="heard", layout=FULL, style=WIDE)
+    section = ipywidgets.Dropdown(description="section", style=WIDE)
+    parts = ipywidgets.Select(description="parts", rows=6, layout=FULL, style=WIDE)
+    strip = ipywidgets.HBox(layout={"width": "100%"})
+    message, shown, player, words = (ipywidgets.HTML() for _ in range(4))
+    heard: list[HeardPart] = []
+    drawn: dict[str, Any] = {}
+
+    def show_part(change: object = None) -> None:
+        if parts.value is None:
+            return
+        part = heard[parts.value]
+        here, width = part.start - drawn["start"], drawn["end"] - drawn["start"]
+        seen = f"Waveform from {clock(drawn['start'])} to {clock(drawn['end'])}, cut into {len(parts.options)} parts."
+        shown.value = picture(drawn["drawing"], seen, (here / width, (part.end - drawn["start"]) / width))
+        with telling(message):
+            waveform = recordings.excerpt(recording, rate, part.start, part.end)
+            player.value = sound(waveform, rate, f"play {clock(part.start)} to {clock(part.end)}")
+        words.value = page(" ".join(
+            f'<span title="{word.start:.2f} to {word.end:.2f} s, {word.confidence:.0%} sure">{text(word.text)}</span>'
+            for word in part.words
+        ) or f'<span style="color:{PALE}">nothing is heard here</span>')  # fmt: skip
+
+    def show_section(change: object = None) -> None:
+        if section.value is None:
+            return
+        inside = [number for number, part in enumerate(heard) if part.start // SHOWN == section.value]
+        start, end = heard[inside[0]].start, heard[inside[-1]].end
+        with telling(message):
+            waveform = recordings.excerpt(recording, rate, start, end)
+            drawing = draw(plot_parts(waveform, rate, [heard[number] for number in inside], start))
+            drawn.update(drawing=drawing, start=start, end=end)
+            strip.children = [button(number) for number in inside]
+            strip.layout.padding = f"0 {1 - drawing.right:.2%} 0 {drawing.left:.2%}"
+            parts.options = [(f"{clock(heard[number].start)} · {plain(heard[number].text)}", number)
+                             for number in inside]  # fmt: skip
+            parts.value = inside[0]
+            show_part()
+
+    def button(number: int) -> ipywidgets.Button:
+        part = heard[number]
+        length = f"{(part.end - part.start) * 100:.0f} 1 0"
+        made = ipywidgets.Button(
+            tooltip=f"{clock(part.start)} {plain(part.text)}",
+            layout={"flex": length, "min_width": "4px", "margin": "0 1px"},
+        )
+        made.on_click(lambda _: setattr(parts, "value", number))
+        return made
+
+    view = View(
+        "recording",
+        [progress, section, message, shown, strip, parts, player, words],
+        section=section, strip=strip, parts=parts, shown=shown, player=player, words=words, message=message,
+        heard=heard,
+    )  # fmt: skip
+    for part in recordings.transcribe(recogniser, recording):
+        heard.append(part)
+        progress.value = part.end
+    progress.layout.display = "none"
+    sections = sorted({int(part.start // SHOWN) for part in heard})
+    section.options = [(f"from {clock(number * SHOWN)}", number) for number in sections]
+    section.layout.display = None if len(sections) > 1 else "none"
+    parts.observe(show_part, "value")
+    section.observe(show_section, "value")
+    show_section()
+    return view
+
+
+def clock(seconds: float) -> str:
+    """A time for people to read.
+
+    >>> clock(75.4)
+    '1:15'
+    """
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02}"
