@@ -53,7 +53,7 @@ REFERENCE = {
     "inference": ("06 Inference", "Sound becomes text.", "inference"),
     "decoding": ("07 Decoding", "Emissions become better text, with times.", "decoding ngrams alignment confidence"),
     "recordings": ("08 Long recordings", "Hours of sound become text and subtitles.", "recordings subtitles"),
-    "shipping": ("09 Shipping", "A recogniser runs elsewhere.", "shipping"),
+    "shipping": ("09 Shipping", "A recogniser runs elsewhere.", "shipping onnx_graph onnx_model app"),
     "plots": ("Pictures", "Static pictures of each stage.", "plots"),
     "widgets": ("Views", "The pictures made interactive, in a notebook that runs.", "widgets"),
 }

@@ -167,7 +167,17 @@ def whole_hub(tmp_path_factory):
 # 05 would train for 30 epochs; what it calls is tested above.
 @pytest.mark.parametrize(
     "name",
-    ["00_start_here", "01_loading", "02_preprocessing", "03_collation", "04_evaluation", "06_inference", "07_decoding"],
+    [
+        "00_start_here",
+        "01_loading",
+        "02_preprocessing",
+        "03_collation",
+        "04_evaluation",
+        "06_inference",
+        "07_decoding",
+        "08_long_recordings",
+        "09_shipping",
+    ],
 )
 def test_the_notebooks_cells_run_on_the_hub(name, whole_hub, tmp_path):
     path = NOTEBOOKS / f"{name}.ipynb"
