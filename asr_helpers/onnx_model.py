@@ -50,8 +50,11 @@ class OnnxModel:
     config: OnnxConfig
 
     @classmethod
-    def load(cls, path: Path) -> "OnnxModel":
+    def load(cls, path: Path, threads: int = 0) -> "OnnxModel":
         """From a .onnx file, with the config.json beside it.
+
+        Args:
+            threads: at most so many compute; 0 for one on each core.
 
         Raises:
             InputError: onnxruntime is not installed, or the file or its configuration is not what `export` writes.
@@ -75,6 +78,7 @@ class OnnxModel:
             ) from None
         try:
             options = onnxruntime.SessionOptions()
+            options.intra_op_num_threads = threads
             options.log_severity_level = 3  # errors: it warns of the lengths' default, which is meant
             session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime has a class of its own for each of its statuses

@@ -157,10 +157,12 @@ def find_cut(waveform: np.ndarray, sampling_rate: int, level: Level = loudness) 
     """
     found, width = level(waveform, sampling_rate), round(PAUSE / PIECE)
     begin = round(SHORTEST / PIECE)
-    # The mean over each stretch as long as a pause; of the quietest ones, those that follow each other longest.
+    # The mean over each stretch as long as a pause; of the quietest ones, those that follow each other longest, and of
+    # equals the last.
     smooth = np.convolve(found[begin:], np.ones(width) / width, "valid")
     quietest = np.flatnonzero(smooth <= smooth.min() + ALIKE)
-    run = max(np.split(quietest, np.flatnonzero(np.diff(quietest) > 1) + 1), key=len)
+    runs = np.split(quietest, np.flatnonzero(np.diff(quietest) > 1) + 1)
+    run = max(reversed(runs), key=len)
     place = (begin + float(run[0] + run[-1] + width) / 2) * PIECE
     return place, bool(smooth.min() < audio.quiet_below(found))
 

@@ -12,6 +12,7 @@ Other measurements are commands of their own, and each takes --help:
     python -m benchmarks seeds                 ten trainings each on the demo and on people's digits
     python -m benchmarks voice DIR             what ten sentences of one person teach
     python -m benchmarks digits SOURCE DEST    people's digits, from the Free Spoken Digit Dataset
+    python -m benchmarks speed                 clips to text by pipeline, our recogniser and ONNX
 """
 
 import argparse
@@ -28,7 +29,7 @@ from asr_helpers.cli.common import printable
 from . import tasks
 from .common import machine
 
-COMMANDS = ("people", "seeds", "voice", "digits")
+COMMANDS = ("people", "seeds", "voice", "digits", "speed")
 
 # name: what is measured, its unit, and whether more is better.
 MEASURED = {

@@ -91,7 +91,7 @@ def test_the_tested_versions_are_within_the_bounds(constraints):
     pinned = dict(re.sub("_", "-", line).lower().split("==") for line in lines if line)
     extras = PROJECT["optional-dependencies"]
     if constraints == "constraints-colab.txt":
-        extras = {"test": extras["test"]}  # all that is installed with it
+        extras = {name: extras[name] for name in ("onnx", "vad", "test")}  # all that are installed with it
     wanted = PROJECT["dependencies"] + [name for extra in extras.values() for name in extra]
     for requirement in map(Requirement, wanted):
         assert requirement.specifier.contains(pinned[requirement.name]), f"{requirement} but {constraints} differs"
@@ -106,8 +106,11 @@ def test_every_library_that_is_imported_is_asked_for():
                 imported |= {name.name.partition(".")[0] for name in node.names}
             elif isinstance(node, ast.ImportFrom) and not node.level:
                 imported.add(node.module.partition(".")[0])
-    wanted = PROJECT["dependencies"] + PROJECT["optional-dependencies"]["notebooks"]
-    asked_for = {Requirement(line).name.replace("-", "_") for line in wanted} | {"PIL"}  # which is pillow's
+    extras = PROJECT["optional-dependencies"]
+    wanted = PROJECT["dependencies"] + extras["notebooks"] + extras["onnx"] + extras["vad"]
+    names = {"pillow": "PIL", "webrtcvad-wheels": "webrtcvad"}  # two whose modules are called otherwise
+    found = (Requirement(line).name for line in wanted)
+    asked_for = {names.get(name, name).replace("-", "_") for name in found}
     assert imported - set(sys.stdlib_module_names) <= asked_for
 
 

@@ -13,6 +13,7 @@ from asr_helpers import AsrError, plots
 from asr_helpers.confidence import HeardWords
 from asr_helpers.evaluation import AlignedWord, ErrorCounts, Scores, align
 from asr_helpers.inference import Word
+from asr_helpers.recordings import Part
 
 RATE = 8_000
 SECOND = np.sin(2 * np.pi * 1_000 * np.arange(RATE) / RATE).astype("float32")  # 1 kHz
@@ -55,6 +56,7 @@ DRAW = {
     "plot_alignment": lambda text: plots.plot_alignment([AlignedWord("S", text, text + text)]),
     "plot_learning_curves": lambda text: plots.plot_learning_curves(HISTORY),
     "plot_emission": lambda text: plots.plot_emission(emission([0, 1, 1]), ["_", text, "b", "c", "d"], SECOND, RATE),
+    "plot_parts": lambda text: plots.plot_parts(SECOND, RATE, [Part(60.0, 60.5, SECOND, 0.0)], 60.0),
     "plot_words": lambda text: plots.plot_words([Word(text, 0.1, 0.3, 0.9)], SECOND, RATE),
     "plot_reliability": lambda text: plots.plot_reliability({text: HEARD}),
 }
@@ -284,6 +286,13 @@ def test_words_stand_where_they_were_heard():
     assert places["PAY"] == pytest.approx(0.2)
     assert places["NOW"] == pytest.approx(0.65)
     assert {"90%", "40%"} <= set(places)
+
+
+def test_cuts_stand_where_the_parts_end():
+    parts = [Part(60.0, 60.25, SECOND, 0.0), Part(60.25, 60.5, SECOND, 0.0), Part(60.5, 61.0, SECOND, 0.0)]
+    axes = plots.plot_parts(SECOND, RATE, parts, start=60.0).axes[0]
+    assert [line.get_xdata()[0] for line in axes.lines[1:]] == [0.25, 0.5, 1.0]
+    assert axes.xaxis.get_major_formatter()(0.5, 0) == "1:00"
 
 
 def test_words_of_a_confidence_stand_at_their_share_of_right_ones():

@@ -44,7 +44,7 @@ def test_a_long_recording_is_printed_part_by_part(transcribe, hour, tmp_path):
     assert (status, err) == (0, "")
     lines = out.splitlines()
     assert len(lines) > 3
-    assert lines[0].startswith(f"{hour} 0:00: 1 2 3 ")
+    assert lines[0].startswith(f"{hour} 0:00: 1 2 3")
     assert " ".join(line.partition(": ")[2] for line in lines).split() == numbers()
     (result,) = json.loads((tmp_path / "result.json").read_text())
     assert result["text"].split() == [word["text"] for word in result["words"]] == numbers()

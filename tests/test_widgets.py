@@ -187,6 +187,7 @@ def hostile_views(payload, processor):
         yield errors
     errors.hypothesis.value = payload
     yield errors
+    yield widgets.recording_view(hears, tiny.clip(0, 0.3))
     voice = widgets.voice_view(hears)
     upload(voice, payload, tiny.clip(0, 0.3))
     yield voice
@@ -246,6 +247,7 @@ def views(rows, processor, recogniser):
         "batch": widgets.batch_view(rows, processor),
         "emission": widgets.emission_view(recogniser, rows),
         "errors": widgets.errors_view(rows, TEXTS, TEXTS[::-1]),
+        "recording": widgets.recording_view(recogniser, tiny.clip(1, 0.5)),
         "voice": voice,
         "teaching": teaching,
     }
@@ -257,8 +259,8 @@ def test_a_views_name_tells_nothing_that_changes(views):
 
 def test_pictures_are_described_and_sounds_are_named(views):
     pages = [Page(html_of(view)) for view in views.values()]
-    assert sum(page.tags["img"] for page in pages) == 4
-    assert sum(page.tags["audio"] for page in pages) == 5
+    assert sum(page.tags["img"] for page in pages) == 5
+    assert sum(page.tags["audio"] for page in pages) == 6
     for page in pages:
         assert len(page.values("alt")) == page.tags["img"]
         assert all(len(alt) > 40 for alt in page.values("alt"))
@@ -512,6 +514,44 @@ def test_rows_that_cannot_be_prepared_are_left_out_and_named(rows, processor):
     assert "4 clips" in words_of(view.shares)
     with pytest.raises(AsrError, match="no rows"):
         widgets.batch_view(broken[4:], processor)
+
+
+# Recording
+
+
+def long_recording(seconds):
+    """Bursts of noise with pauses: each has a level of its own."""
+    rng = np.random.default_rng(0)
+    sound = rng.normal(0, 0.1, 8_000 * seconds)
+    sound[np.arange(len(sound)) // 8_000 % 4 == 3] = 0
+    return audio.encode(sound.clip(-1, 1).astype("float32"), 8_000)
+
+
+def test_a_recording_is_clicked_through(recogniser):
+    recording = long_recording(200)
+    view = widgets.recording_view(recogniser, recording)
+    assert [part.end for part in view.heard] == sorted(part.end for part in view.heard)
+    assert view.heard[-1].end == pytest.approx(200, abs=0.01)
+    assert len(view.strip.children) == len(view.parts.options) > 30
+    assert view.parts.options[0][0].startswith("0:00 · PAY ILL")
+    view.strip.children[4].click()
+    assert view.parts.value == 4
+    part = view.heard[4]
+    assert len(heard_in(view.player)[0]) == pytest.approx((part.end - part.start) * 16_000, abs=2)
+    assert "PAY ILL" in words_of(view.words)
+    assert view.shown.value.count("position:absolute") == 1
+    widths = [int(button.layout.flex.split()[0]) for button in view.strip.children]
+    assert widths[4] == pytest.approx((part.end - part.start) * 100, abs=1)
+    # The rest of it is another section.
+    assert [label for label, _ in view.section.options] == ["from 0:00", "from 3:00"]
+    view.section.value = 1
+    assert view.heard[view.parts.value].start >= 180
+    assert "Waveform from 3:0" in alt_of(view)
+
+
+def test_a_recording_that_cannot_be_read_is_refused(recogniser):
+    with pytest.raises(AsrError, match="is not a sound file"):
+        widgets.recording_view(recogniser, b"no sound")
 
 
 # Emission

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .. import AsrError
+from .. import AsrError, InputError
 
 if TYPE_CHECKING:
     from ..inference import Recogniser, Word
@@ -88,6 +88,7 @@ def takes_beam(sub: argparse.ArgumentParser) -> None:
     how.add_argument("--beam", type=positive, metavar="N", help="follow the N likeliest texts (25 with what follows)")
     how.add_argument("--lm", metavar="FILE", help="a language model in ARPA's form, or demo")
     how.add_argument("--hotwords", metavar="FILE", help="words expected here, one on a line; with a number, its bonus")
+    how.add_argument("--bf16", action="store_true", help="compute in bfloat16, where this machine has it")
 
 
 def with_beam(recogniser: "Recogniser", args: argparse.Namespace) -> "Recogniser":
@@ -96,10 +97,12 @@ def with_beam(recogniser: "Recogniser", args: argparse.Namespace) -> "Recogniser
     Raises:
         InputError: a file cannot be read, or does not fit the recogniser.
     """
-    if not (args.beam or args.lm or args.hotwords):
-        return recogniser
     from dataclasses import replace
 
+    if args.bf16:
+        recogniser = replace(recogniser, bf16=_bf16_for(recogniser))
+    if not (args.beam or args.lm or args.hotwords):
+        return recogniser
     from ..alignment import Alphabet
     from ..decoding import Beam, BeamRecogniser, read_hotwords
     from ..sources import DEMO_LANGUAGE_MODEL
@@ -108,7 +111,18 @@ def with_beam(recogniser: "Recogniser", args: argparse.Namespace) -> "Recogniser
     beam = Beam.read(lm, Alphabet.of(recogniser), width) if lm else Beam(width)
     if args.hotwords:
         beam = replace(beam, hotwords=read_hotwords(args.hotwords, recogniser.processor))
-    return BeamRecogniser(recogniser.model, recogniser.processor, recogniser.calibration, beam)
+    return BeamRecogniser(**(vars(recogniser) | {"beam": beam}))
+
+
+def _bf16_for(recogniser: "Recogniser") -> bool:
+    from ..models import has_bf16
+    from ..onnx_model import OnnxModel
+
+    if isinstance(recogniser.model, OnnxModel):
+        raise InputError("An ONNX graph computes as it was exported: leave out --bf16.")
+    if not has_bf16():
+        raise InputError("This machine does not multiply in bfloat16 by itself: leave out --bf16.")
+    return True
 
 
 def above_0(text: str) -> float:

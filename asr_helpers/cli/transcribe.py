@@ -54,7 +54,7 @@ def transcribe(args: argparse.Namespace) -> int:
     from ..sources import source
 
     recogniser = with_beam(load_recogniser(args.model or source().recogniser), args)
-    how = {name: str(getattr(args, name)) for name in ("model", "beam", "lm", "hotwords", "vad")}
+    how = {name: str(getattr(args, name)) for name in ("model", "beam", "lm", "hotwords", "bf16", "vad")}
     results: list[dict[str, Any]] = []
     for file, target in names.items():
         try:

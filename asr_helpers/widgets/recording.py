@@ -7,7 +7,7 @@ import ipywidgets
 from .. import audio, recordings
 from ..audio import Audio
 from ..plots import plot_parts
-from .kit import FULL, PALE, WIDE, View, draw, page, picture, plain, sound, telling, text
+from .kit import FULL, PALE, WIDE, View, draw, page, picture, plain, sound, telling, text, unheard
 
 if TYPE_CHECKING:
     from ..inference import Recogniser
@@ -65,9 +65,10 @@ def recording_view(recogniser: "Recogniser", recording: Audio) -> View:
             drawn.update(drawing=drawing, start=start, end=end)
             strip.children = [button(number) for number in inside]
             strip.layout.padding = f"0 {1 - drawing.right:.2%} 0 {drawing.left:.2%}"
-            parts.options = [(f"{clock(heard[number].start)} · {plain(heard[number].text)}", number)
-                             for number in inside]  # fmt: skip
-            parts.value = inside[0]
+            with unheard(show_part, parts):
+                parts.options = [(f"{clock(heard[number].start)} · {plain(heard[number].text)}", number)
+                                 for number in inside]  # fmt: skip
+                parts.value = inside[0]
             show_part()
 
     def button(number: int) -> ipywidgets.Button:
@@ -92,6 +93,7 @@ def recording_view(recogniser: "Recogniser", recording: Audio) -> View:
     progress.layout.display = "none"
     sections = sorted({int(part.start // SHOWN) for part in heard})
     section.options = [(f"from {clock(number * SHOWN)}", number) for number in sections]
+    section.value = sections[0]
     section.layout.display = None if len(sections) > 1 else "none"
     parts.observe(show_part, "value")
     section.observe(show_section, "value")
