@@ -96,7 +96,8 @@ def open_sound(audio: Audio | int) -> soundfile.SoundFile:
     """Opens a clip and reads its header: `frames`, `samplerate`, `channels`, `format`.
 
     A row's bytes are preferred to its path: on a hub the path exists nowhere here. A file descriptor may be a pipe,
-    from which a WAV comes whose length nobody knows yet: it can only be read from beginning to end.
+    from which a WAV comes whose length nobody knows yet: it can only be read from beginning to end. Until its first
+    bytes are there, soundfile opens no other sound in this process.
 
     Raises:
         InputError: there is no such file, or it is no sound file.
