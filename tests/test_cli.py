@@ -256,11 +256,11 @@ def test_evaluate_writes_what_jiwer_counts(calls, tmp_path, capsys):
         assert f"REF {reference}\nHYP {hypothesis}\n" in out
 
 
-def test_transcribe_writes_a_list_with_file_and_text(calls, tmp_path, capsys):
+def test_transcribe_writes_a_list_with_file_text_and_words(calls, tmp_path, capsys):
     files = [str(calls / "test" / name) for name in ("0.flac", "1.flac")]
     assert main(["transcribe", *files, "--json", str(tmp_path / "texts.json")]) == 0
     written = json.loads((tmp_path / "texts.json").read_text())
-    assert [list(entry) for entry in written] == [["file", "text"]] * 2
+    assert [list(entry) for entry in written] == [["file", "text", "words"]] * 2
     assert [entry["file"] for entry in written] == files
     assert capsys.readouterr().out.splitlines() == [f"{entry['file']}: {entry['text']}" for entry in written]
 
