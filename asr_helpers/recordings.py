@@ -20,7 +20,7 @@ from .inference import Recogniser, Transcript, Word
 WHOLE = 20.0  # s: so short a file is a clip, and heard as one
 # s in a part, the last one may be shorter. The demo's model was trained on clips of some seconds and hears longer ones
 # worse, the more so with several voices in them: its validation rows one after the other have a WER of 0.15 so, and of
-# 0.38 in parts of 4 to 20 s; clip by clip it is 0.14. Of people who read alone, both ways hear as much.
+# 0.41 in parts of 4 to 20 s; clip by clip it is 0.14. Of people who read alone, both ways hear as much.
 LONGEST, SHORTEST = 6.0, 1.0
 CONTEXT = 1.0  # s heard on either side of a cut that lies in speech
 PAUSE = 0.25  # s of quiet that make a pause

@@ -31,13 +31,14 @@ FILES = {
     "": (HERE / "page.html", "text/html"),
     "page.css": (HERE / "page.css", "text/css"),
     "page.js": (HERE / "page.js", "text/javascript"),
+    "icon.svg": (HERE / "icon.svg", "image/svg+xml"),
     "microphone.js": (HERE.parent / "widgets" / "microphone.js", "text/javascript"),
 }
 # The page loads nothing from elsewhere, sends nothing elsewhere, and stands in no other page. An audio thread's module
 # comes from a blob, and so does the sound that the page plays.
 POLICY = (
-    "default-src 'none'; script-src 'self' blob:; style-src 'self'; connect-src 'self'; media-src blob:; "
-    "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+    "default-src 'none'; script-src 'self' blob:; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "media-src blob:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 )
 
 

@@ -78,6 +78,7 @@ async function* lines(answer) {
 async function hear(blob, name) {
     running?.abort();
     complain("");
+    if (!blob.size) return complain(`${name} is empty.`);
     if (blob.size > limits.bytes) return complain(`${name} has more than ${limits.megabytes} MB: cut it, or send it as MP3.`);
     const mine = (running = new AbortController());
     if (address) URL.revokeObjectURL(address);
