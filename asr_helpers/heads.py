@@ -85,5 +85,5 @@ def _frames(model: "Wav2Vec2ForCTC", rows: Iterable[dict[str, Any]], processor: 
             seconds += len(values) / rate
             if seconds > MOST_SECONDS:
                 break
-            found.append((model.wav2vec2(values[None]).last_hidden_state[0].cpu(), torch.tensor(prepared["labels"])))
+            found.append((model.base_model(values[None]).last_hidden_state[0].cpu(), torch.tensor(prepared["labels"])))
     return found

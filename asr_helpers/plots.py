@@ -18,6 +18,7 @@ from . import InputError
 from .audio import as_waveform
 from .collation import IGNORED
 from .evaluation import AlignedWord, Scores
+from .recordings import clock
 
 if TYPE_CHECKING:
     import torch
@@ -388,7 +389,7 @@ def plot_parts(
         axes.axvspan(part.start - start, part.end - start, color=SKY, alpha=0.35 * (number % 2), linewidth=0)
         axes.axvline(part.end - start, color=VERMILION, linewidth=1)
     axes.set(xlabel="time (min:s)", xlim=(0, len(waveform) / sampling_rate))
-    axes.xaxis.set_major_formatter(lambda seconds, _: f"{int(seconds + start) // 60}:{int(seconds + start) % 60:02}")
+    axes.xaxis.set_major_formatter(lambda seconds, _: clock(seconds + start))
     return figure
 
 

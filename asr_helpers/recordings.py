@@ -33,6 +33,15 @@ NEWS = 2.0  # s of new sound, after which a part that has not ended is heard onc
 Level = Callable[[np.ndarray, int], np.ndarray]
 
 
+def clock(seconds: float) -> str:
+    """A time for people to read, in minutes and seconds.
+
+    >>> clock(75.4)
+    '1:15'
+    """
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02}"
+
+
 @dataclass(frozen=True)
 class Part:
     """A part of a recording.

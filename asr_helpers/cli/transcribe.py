@@ -140,7 +140,7 @@ def _written(
             if journal:
                 journal.add(part)
             if show and length > recordings.WHOLE:
-                tqdm.write(f"{printable(file)} {_clock(part.start)}: {printable(part.text)}")
+                tqdm.write(f"{printable(file)} {recordings.clock(part.start)}: {printable(part.text)}")
             line.update(round(part.end) - line.n)
     transcript = recordings.joined(heard)
     if show and length <= recordings.WHOLE:
@@ -161,7 +161,7 @@ def _listened(recogniser: "Recogniser", level: Any, args: argparse.Namespace) ->
     heard = []
     watched = args.format == "text" and sys.stdout.isatty()
     for part in recordings.listen(recogniser, sys.stdin.fileno(), level):
-        line = f"{_clock(part.start)}: {printable(part.text)}"
+        line = f"{recordings.clock(part.start)}: {printable(part.text)}"
         if part.final:
             heard.append(part)
             if args.format == "text" and part.text:
@@ -196,11 +196,6 @@ def _content(transcript: "Transcript", file: str, form: str) -> str:
 def _result(file: str, transcript: "Transcript") -> dict[str, Any]:
     """A recording's transcript for a program to read."""
     return {"file": file, "text": transcript.text, "words": [vars(word) for word in transcript.words]}
-
-
-def _clock(seconds: float) -> str:
-    minutes, seconds = divmod(int(seconds), 60)
-    return f"{minutes}:{seconds:02}"
 
 
 class _Journal:

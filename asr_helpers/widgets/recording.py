@@ -7,6 +7,7 @@ import ipywidgets
 from .. import audio, recordings
 from ..audio import Audio
 from ..plots import plot_parts
+from ..recordings import clock
 from .kit import FULL, PALE, WIDE, View, draw, page, picture, plain, sound, telling, text, unheard
 
 if TYPE_CHECKING:
@@ -99,12 +100,3 @@ def recording_view(recogniser: "Recogniser", recording: Audio) -> View:
     section.observe(show_section, "value")
     show_section()
     return view
-
-
-def clock(seconds: float) -> str:
-    """A time for people to read.
-
-    >>> clock(75.4)
-    '1:15'
-    """
-    return f"{int(seconds) // 60}:{int(seconds) % 60:02}"
