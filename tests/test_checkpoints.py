@@ -351,8 +351,7 @@ def test_a_best_checkpoint_that_is_lost_is_forgotten(tune, tmp_path, caplog):
     damage(best / "model.safetensors", "changed")
     result = tune(tmp_path, RECIPE, resume=True, save_total_limit=None, save_steps=2, eval_steps=2)
     assert (
-        f"{best.name}, the best so far, is lost (its model.safetensors is not what manifest.json says)"
-        in caplog.text
+        f"{best.name}, the best so far, is lost (its model.safetensors is not what manifest.json says)" in caplog.text
     )
     assert result.wer_after == 1
 

@@ -95,9 +95,7 @@ def test_streaming_with_options_that_do_not_go_with_it(refuses, options, says):
     assert line.startswith(f"asr-helpers: error: {says}")
 
 
-@pytest.mark.parametrize(
-    "argv", [["train", "demo"], ["transcribe"], ["sing"]], ids=["no folder", "no file", "unknown"]
-)
+@pytest.mark.parametrize("argv", [["train", "demo"], ["transcribe"], ["sing"]], ids=["no folder", "no file", "unknown"])
 def test_a_command_that_is_not_whole(refuses, argv):
     assert refuses(*argv)[0] == 2
 

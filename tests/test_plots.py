@@ -40,6 +40,7 @@ def emission(path, size=5):
     """Sure of each frame's token."""
     return np.eye(size, dtype="float32")[path]
 
+
 HEARD = HeardWords(np.array([0.5, 0.5, 0.9]), np.array([0.5, 0.5, 0.95]), np.array([True, False, True]))
 
 # Each function drawn once, with a text from outside where it takes one.

@@ -200,7 +200,6 @@ def test_int8_is_small_and_hears_as_well(demo, exported, test_rows):
         small.unlink()
 
 
-
 @pytest.mark.parametrize(
     ("after", "blank", "why"),
     [

@@ -137,20 +137,6 @@ def trim(waveform: np.ndarray, sampling_rate: int, before: float, after: float) 
     return padded[loud[0] * frame : (loud[-1] + 1) * frame + sum(quiet)]
 
 
-def equalise(waveform: np.ndarray, sampling_rate: int, rng: np.random.Generator, limit: float) -> np.ndarray:
-    """Colours a waveform as another mouth, room and microphone would: (num_samples,) in, the same length out.
-
-    Six gains of up to `limit` dB either way, three quarters of an octave apart from 250 to 3,600 Hz,
-    straight lines between them.
-    """
-    size = -(-len(waveform) // 512) * 512  # a length whose Fourier transform is quick
-    frequency = np.fft.rfftfreq(size, 1 / sampling_rate)
-    bands = np.geomspace(250, 3_600, 6)
-    decibels = np.interp(np.log(np.maximum(frequency, 1)), np.log(bands), rng.uniform(-limit, limit, len(bands)))
-    coloured = np.fft.irfft(np.fft.rfft(waveform, size) * 10 ** (decibels / 20), size)
-    return coloured[: len(waveform)].astype(np.float32)
-
-
 def move_formants(waveform: np.ndarray, sampling_rate: int, rng: np.random.Generator, limit: float) -> np.ndarray:
     """Gives a waveform the formants of another mouth, and leaves its pitch: (num_samples,) in, the same length out.
 

@@ -6,7 +6,6 @@ from typing import NamedTuple
 import numpy as np
 
 FRAME = 320  # samples from one frame of the encoder to the next
-FADE = 80  # samples over which a part begins and ends, so that no click is heard
 
 
 class Part(NamedTuple):
@@ -59,20 +58,3 @@ def joined(rng: random.Random, pool: list[Part], seconds: tuple[float, float]) -
         clips[-1].append(part)
         length += part.stop - part.start
     return clips
-
-
-def sound(samples: np.ndarray, pieces: list[Part], gaps: list[float], rng: np.random.Generator) -> np.ndarray:
-    """Parts of int16 samples one after the other: (num_samples,) float32; behind each one so many seconds of noise."""
-    fade = np.linspace(0, 1, FADE, dtype=np.float32)
-    heard = []
-    for part, gap in zip(pieces, gaps, strict=True):
-        waveform = samples[part.start : part.stop].astype(np.float32) / 32_768
-        if len(pieces) > 1 and len(waveform) > 2 * FADE:
-            waveform[:FADE] *= fade
-            waveform[-FADE:] *= fade[::-1]
-        heard.append(waveform)
-        if gap:
-            frames = waveform[: len(waveform) // 160 * 160].reshape(-1, 160)
-            level = np.quantile(np.sqrt((frames**2).mean(1)), 0.05)
-            heard.append(level * rng.standard_normal(round(gap * 16_000), dtype=np.float32))
-    return np.concatenate(heard)
