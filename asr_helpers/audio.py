@@ -309,3 +309,29 @@ def _in_rows(there: np.ndarray) -> float:
     starts = np.flatnonzero(np.diff(at, prepend=-2) != 1)
     rows = np.diff(starts, append=len(at))
     return float(rows[rows >= 3].sum() / len(there))
+
+
+def spectrogram(waveform: np.ndarray, sampling_rate: int, window: float = 0.025, step: float = 0.01) -> np.ndarray:
+    """Short-time spectrum of a waveform.
+
+    Args:
+        waveform: (num_samples,) float32.
+        sampling_rate: Hz.
+        window: each frame's length, s; Hann-weighted.
+        step: the time from one frame to the next, s.
+
+    Returns:
+        (frequencies, frames) float, dB below the loudest, not under -60. Frequencies run from 0 to sampling_rate / 2.
+
+    Raises:
+        InputError: it is no waveform, or has no samples.
+    """
+    waveform = as_waveform(waveform)
+    if not len(waveform):
+        raise InputError("The clip has no samples: there is nothing to draw.")
+    size, hop = int(window * sampling_rate), int(step * sampling_rate)
+    padded = np.pad(waveform, (size // 2, size))
+    frames = np.lib.stride_tricks.sliding_window_view(padded, size)[: len(waveform) : hop]  # (frames, size)
+    points = 1 << (size - 1).bit_length()  # the next power of two
+    power = np.abs(np.fft.rfft(frames * np.hanning(size), n=points)).T ** 2  # (frequencies, frames)
+    return np.maximum(10 * np.log10(power / (power.max() + 1e-12) + 1e-12), -60)

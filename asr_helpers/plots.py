@@ -14,8 +14,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
-from . import InputError
-from .audio import as_waveform
+from . import InputError, audio
 from .collation import IGNORED
 from .evaluation import AlignedWord, Scores
 from .recordings import clock
@@ -55,34 +54,8 @@ def _figure(rows: int, height: float, **kwargs: Any) -> tuple[Figure, Any]:
     return figure, figure.subplots(rows, **kwargs)
 
 
-def spectrogram(waveform: np.ndarray, sampling_rate: int, window: float = 0.025, step: float = 0.01) -> np.ndarray:
-    """Short-time spectrum of a waveform.
-
-    Args:
-        waveform: (num_samples,) float32.
-        sampling_rate: Hz.
-        window: each frame's length, s; Hann-weighted.
-        step: the time from one frame to the next, s.
-
-    Returns:
-        (frequencies, frames) float, dB below the loudest, not under -60. Frequencies run from 0 to sampling_rate / 2.
-
-    Raises:
-        InputError: it is no waveform, or has no samples.
-    """
-    waveform = as_waveform(waveform)
-    if not len(waveform):
-        raise InputError("The clip has no samples: there is nothing to draw.")
-    size, hop = int(window * sampling_rate), int(step * sampling_rate)
-    padded = np.pad(waveform, (size // 2, size))
-    frames = np.lib.stride_tricks.sliding_window_view(padded, size)[: len(waveform) : hop]  # (frames, size)
-    points = 1 << (size - 1).bit_length()  # the next power of two
-    power = np.abs(np.fft.rfft(frames * np.hanning(size), n=points)).T ** 2  # (frequencies, frames)
-    return np.maximum(10 * np.log10(power / (power.max() + 1e-12) + 1e-12), -60)
-
-
 def _draw_waveform(axes: "Axes", waveform: np.ndarray, sampling_rate: int) -> None:
-    waveform = as_waveform(waveform)
+    waveform = audio.as_waveform(waveform)
     seconds, step = len(waveform) / sampling_rate, 1.0
     if len(waveform) > 8 * COLUMNS:  # a line down and up each column looks the same and is drawn in a tenth of the time
         many = len(waveform) // COLUMNS
@@ -97,7 +70,7 @@ def _draw_waveform(axes: "Axes", waveform: np.ndarray, sampling_rate: int) -> No
 def _draw_spectrogram(axes: "Axes", waveform: np.ndarray, sampling_rate: int) -> None:
     extent = (0, len(waveform) / sampling_rate, 0, sampling_rate / 2_000)
     # Steps of 3 dB and no interpolation: noise in fine shades would make the PNG ten times larger.
-    levels = np.round(spectrogram(waveform, sampling_rate) / 3) * 3
+    levels = np.round(audio.spectrogram(waveform, sampling_rate) / 3) * 3
     axes.imshow(
         levels, origin="lower", aspect="auto", extent=extent, cmap="magma", vmin=-60, vmax=0, interpolation="nearest"
     )

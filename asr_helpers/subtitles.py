@@ -3,10 +3,13 @@
 Conventions: words come in the order in which they are said; times are seconds.
 """
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
-from .inference import Word
+from .inference import Transcript, Word
 
 # As guidelines for subtitles have them: at most two lines of 42 characters, for 1 to 7 seconds.
 WIDEST, LINES, LONGEST, SHORTEST = 42, 2, 7.0, 1.0
@@ -132,3 +135,22 @@ def textgrid(words: Sequence[Word], name: str = "") -> str:
 
 
 FORMS: dict[str, Callable[[Sequence[Word], str], str]] = {"srt": srt, "vtt": vtt, "ctm": ctm, "textgrid": textgrid}
+ENDINGS = {"text": ".txt", "json": ".json", "srt": ".srt", "vtt": ".vtt", "ctm": ".ctm", "textgrid": ".TextGrid"}
+
+
+def record(transcript: Transcript, file: str) -> dict[str, Any]:
+    """A recording's transcript for a program to read."""
+    return {"file": file, "text": transcript.text, "words": [vars(word) for word in transcript.words]}
+
+
+def document(transcript: Transcript, file: str, form: str) -> str:
+    """A recording's transcript as the content of a file, in one of the forms that `ENDINGS` has.
+
+    >>> document(Transcript("hello", (Word("hello", 0.5, 0.75, 0.9),)), "clip.wav", "ctm")
+    'clip 1 0.500 0.250 hello 0.900\\n'
+    """
+    if form == "text":
+        return f"{transcript.text}\n"
+    if form == "json":
+        return json.dumps(record(transcript, file), ensure_ascii=False) + "\n"
+    return FORMS[form](transcript.words, Path(file).stem)

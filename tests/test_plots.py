@@ -9,7 +9,7 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from asr_helpers import AsrError, plots
+from asr_helpers import AsrError, audio, plots
 from asr_helpers.confidence import HeardWords
 from asr_helpers.evaluation import AlignedWord, ErrorCounts, Scores, align
 from asr_helpers.inference import Word
@@ -121,27 +121,27 @@ def test_figures_do_not_pile_up():
 @pytest.mark.parametrize("pitch", [250, 1_000, 3_300])
 def test_the_peak_of_a_sine_is_at_its_frequency(rate, pitch):
     wave = np.sin(2 * np.pi * pitch * np.arange(rate) / rate).astype("float32")
-    levels = plots.spectrogram(wave, rate)
+    levels = audio.spectrogram(wave, rate)
     bin_width = rate / 2 / (len(levels) - 1)  # Hz
     middle = levels[:, levels.shape[1] // 2]
     assert abs(middle.argmax() * bin_width - pitch) <= bin_width
 
 
 def test_the_shape_of_a_spectrogram():
-    levels = plots.spectrogram(SECOND, RATE, window=0.032, step=0.01)
+    levels = audio.spectrogram(SECOND, RATE, window=0.032, step=0.01)
     assert levels.shape == (129, 100)  # 256 samples give 129 frequencies; 1 s gives 100 steps
     assert levels.max() == pytest.approx(0, abs=1e-6)
     assert levels.min() >= -60
 
 
 def test_silence_has_no_peak():
-    levels = plots.spectrogram(np.zeros(800, dtype="float32"), RATE)
+    levels = audio.spectrogram(np.zeros(800, dtype="float32"), RATE)
     assert (levels == levels[0, 0]).all()
 
 
 def test_a_louder_copy_has_the_same_spectrogram():
     quiet = np.random.default_rng(0).normal(size=4_000).astype("float32") * 0.01
-    assert plots.spectrogram(quiet * 8, RATE) == pytest.approx(plots.spectrogram(quiet, RATE), abs=0.01)
+    assert audio.spectrogram(quiet * 8, RATE) == pytest.approx(audio.spectrogram(quiet, RATE), abs=0.01)
 
 
 # What each picture holds
@@ -348,7 +348,7 @@ def test_a_logged_learning_rate_has_its_own_axes():
 @pytest.mark.parametrize("draw", [
     lambda: plots.plot_rates({}), lambda: plots.plot_counts({}, "clips"), lambda: plots.plot_splits({}),
     lambda: plots.plot_scores({}), lambda: plots.plot_padding({}), lambda: plots.plot_lengths([], []),
-    lambda: plots.spectrogram(np.zeros(0), 8_000), lambda: plots.plot_clip(np.zeros(0), 8_000),
+    lambda: audio.spectrogram(np.zeros(0), 8_000), lambda: plots.plot_clip(np.zeros(0), 8_000),
 ])  # fmt: skip
 def test_nothing_to_draw(draw):
     with pytest.raises(AsrError, match="nothing to draw"):

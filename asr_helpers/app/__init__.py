@@ -124,11 +124,8 @@ class Desk:
 def _files(transcript: recordings.Transcript, name: str) -> dict[str, str]:
     """The transcript in each form, by the name of the file to save it as."""
     stem = Path(name).stem or "recording"
-    result = {"text": transcript.text, "words": [vars(word) for word in transcript.words]}
-    made = {f"{stem}.txt": f"{transcript.text}\n"}
-    for form, write in subtitles.FORMS.items():
-        made[f"{stem}.{'TextGrid' if form == 'textgrid' else form}"] = write(transcript.words, stem)
-    return made | {f"{stem}.json": json.dumps(result, indent=1, ensure_ascii=False) + "\n"}
+    return {f"{stem}{ending}": subtitles.document(transcript, name, form)
+            for form, ending in subtitles.ENDINGS.items()}  # fmt: skip
 
 
 class _Handler(RequestHandler):

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 SOUNDS = {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".au", ".caf", ".w64"}
 FORMS = ("text", "json", "srt", "vtt", "ctm", "textgrid")
 STREAM = "-"
-ENDINGS = {"text": ".txt", "textgrid": ".TextGrid"}
 FINISHED = "finished"
 LONG = 30.0  # s: of a longer recording the progress is shown, and it is audited as no clip
 
@@ -52,6 +51,7 @@ def transcribe(args: argparse.Namespace) -> int:
     from ..audit import audit_clip
     from ..inference import load_recogniser
     from ..sources import source
+    from ..subtitles import record
 
     recogniser = with_beam(load_recogniser(args.model or source().recogniser), args)
     how = {name: str(getattr(args, name)) for name in ("model", "beam", "lm", "hotwords", "bf16", "vad")}
@@ -63,7 +63,7 @@ def transcribe(args: argparse.Namespace) -> int:
             print(f"asr-helpers: {printable(error)}", file=sys.stderr)
             results.append({"file": file, "error": str(error)})
             continue
-        result = _result(file, transcript)
+        result = record(transcript, file)
         if length <= LONG and (problems := audit_clip(file, recogniser.sampling_rate)):
             result["problems"] = problems
             for message in problems.values():
@@ -75,6 +75,8 @@ def transcribe(args: argparse.Namespace) -> int:
 
 def _targets(files: list[str], form: str, output: str | None) -> dict[str, Path | None]:
     """Each recording, those in folders included, and the file that it is written to."""
+    from ..subtitles import ENDINGS
+
     targets: dict[str, Path | None] = {}
     owners: dict[Path, str] = {}
     for given in files:
@@ -92,7 +94,7 @@ def _targets(files: list[str], form: str, output: str | None) -> dict[str, Path 
             targets[str(path)] = None
             if output:
                 name = path.relative_to(root) if inside else Path(path.name)
-                target = Path(output) / name.with_suffix(ENDINGS.get(form, f".{form}"))
+                target = Path(output) / name.with_suffix(ENDINGS[form])
                 if target in owners and owners[target] != str(path):
                     raise InputError(f"{str(path)!r} and {owners[target]!r} would both be {str(target)!r}: rename one.")
                 owners[target] = str(path)
@@ -118,7 +120,7 @@ def _written(
     """Hears a recording, prints or writes it as it goes, and returns its transcript and length, s."""
     from tqdm import tqdm
 
-    from .. import audio, recordings
+    from .. import audio, recordings, subtitles
 
     level = recordings.webrtc_loudness if args.vad == "webrtc" else recordings.loudness
     if file == STREAM:
@@ -146,7 +148,7 @@ def _written(
     if show and length <= recordings.WHOLE:
         print(f"{printable(file)}: {printable(transcript.text)}")
     if target and journal:
-        write(target, _content(transcript, file, args.format))
+        write(target, subtitles.document(transcript, file, args.format))
         if not finished:
             journal.finish()
     else:
@@ -175,27 +177,13 @@ def _listened(recogniser: "Recogniser", level: Any, args: argparse.Namespace) ->
 
 def _print_whole(transcript: "Transcript", file: str, args: argparse.Namespace) -> None:
     """What is printed once a recording was heard to its end."""
+    from .. import subtitles
+
     if args.format != "text":
-        print("\n".join(map(printable, _content(transcript, file, args.format).splitlines())), flush=True)
+        print("\n".join(map(printable, subtitles.document(transcript, file, args.format).splitlines())), flush=True)
     elif args.timestamps:
         for word in transcript.words:
             print(f"  {printable(word_line(word))}")
-
-
-def _content(transcript: "Transcript", file: str, form: str) -> str:
-    """A recording's transcript as the file that holds it."""
-    from .. import subtitles
-
-    if form == "text":
-        return f"{transcript.text}\n"
-    if form == "json":
-        return json.dumps(_result(file, transcript), ensure_ascii=False) + "\n"
-    return subtitles.FORMS[form](transcript.words, Path(file).stem)
-
-
-def _result(file: str, transcript: "Transcript") -> dict[str, Any]:
-    """A recording's transcript for a program to read."""
-    return {"file": file, "text": transcript.text, "words": [vars(word) for word in transcript.words]}
 
 
 class _Journal:
