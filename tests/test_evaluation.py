@@ -11,7 +11,7 @@ import pytest
 import torch
 from transformers import EvalPrediction
 
-from asr_helpers import AsrError, evaluation
+from asr_helpers import AsrError, InputError, evaluation
 from asr_helpers.evaluation import (
     RESAMPLES,
     AlignedWord,
@@ -30,6 +30,7 @@ from asr_helpers.evaluation import (
 from asr_helpers.metric import WordErrorRate
 from asr_helpers.models import load_processor
 from asr_helpers.sources import source
+from asr_helpers.words import WordCounts, count_words, split_known, sum_words
 
 
 def distance(said, heard):
@@ -550,6 +551,34 @@ def test_confusions_are_all_errors_and_no_hits():
 def test_the_same_confusion_counts_twice():
     found = confusions([align("MY CARD", "MY CAR"), align("NEW CARD", "NEW CAR"), align("OK", "OK NOW")])
     assert found == {AlignedWord("S", "CARD", "CAR"): 2, AlignedWord("I", "", "NOW"): 1}
+
+
+def test_all_words_together_have_the_counts_of_the_utterances():
+    pairs = random_pairs(8)
+    total = sum_words(count_words(align(*pair) for pair in pairs).values())
+    counts = sum_counts(count_errors(*zip(*pairs, strict=True)))
+    assert total.said == counts.hits + counts.substitutions + counts.deletions
+    assert total.right == counts.hits
+    assert total.false == counts.substitutions + counts.insertions
+    assert total.recall == counts.hits / total.said
+
+
+def test_a_word_has_the_share_that_is_heard_right():
+    words = count_words([align("MY CARD MY CARD", "MY CAR A CARD"), align("MY BILL", "MY BILL CARD")])
+    assert words == {
+        "MY": WordCounts(3, 2, 0),
+        "CARD": WordCounts(2, 1, 1),
+        "BILL": WordCounts(1, 1, 0),
+        "CAR": WordCounts(0, 0, 1),
+        "A": WordCounts(0, 0, 1),
+    }
+    assert words["MY"].recall == 2 / 3
+    with pytest.raises(InputError, match="never said"):
+        words["CAR"].recall  # noqa: B018
+    known, unknown = split_known(words, {"MY", "A"})
+    assert set(known) == {"MY", "A"}
+    assert sum_words(unknown.values()) == WordCounts(3, 2, 2)
+    assert sum_words([]) == WordCounts()
 
 
 def test_groups_hold_their_utterances_counts():
