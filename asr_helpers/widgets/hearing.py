@@ -136,12 +136,11 @@ def hypotheses_table(recogniser: BeamRecogniser, emission: np.ndarray, reference
     greedy = Recogniser.decode(recogniser, emission).text
     best = recogniser.hypotheses(emission)[:BEST]
     counts = count_errors([reference] * len(best), [one.text for one in best]) if reference else []
-    lines = []
-    for number, one in enumerate(best):
-        scores = [f"{score:.1f}" for score in (one.acoustic, one.language, one.score)]
-        lines.append(
-            [changed_words(greedy, one), *scores, *(str(count.errors) for count in counts[number : number + 1])]
-        )
+    errors = [[str(count.errors)] for count in counts] or [[]] * len(best)
+    lines = [
+        [changed_words(greedy, one), *(f"{score:.1f}" for score in (one.acoustic, one.language, one.score)), *cells]
+        for one, cells in zip(best, errors, strict=True)
+    ]
     head = ["hypothesis", "acoustic", "language model", "sum", *(["errors"] if counts else [])]
     told = line(f"Greedy: <b>{text(greedy)}</b>")
     told += table(head, lines, f"The best {len(best)} of the search")
