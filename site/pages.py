@@ -46,7 +46,7 @@ REFERENCE = {
     "loading": ("01 Loading", "Data becomes rows, and rows that would harm are found.", "loading streaming audit"),
     "preprocessing": ("02 Preprocessing", "Sound and text become what the model takes.", "preprocessing"),
     "collation": ("03 Collation", "Examples become batches.", "collation samplers augmentation"),
-    "evaluation": ("04 Evaluation", "Transcripts become error rates.", "evaluation metric"),
+    "evaluation": ("04 Evaluation", "Transcripts become error rates.", "evaluation edits words metric"),
     "training": (
         "05 Training", "Batches become a recogniser.", "training recipes heads trainer callbacks checkpoints cards",
     ),

@@ -11,7 +11,7 @@ import pytest
 import torch
 from transformers import EvalPrediction
 
-from asr_helpers import AsrError, evaluation
+from asr_helpers import AsrError, InputError, evaluation
 from asr_helpers.evaluation import (
     RESAMPLES,
     AlignedWord,
@@ -30,6 +30,7 @@ from asr_helpers.evaluation import (
 from asr_helpers.metric import WordErrorRate
 from asr_helpers.models import load_processor
 from asr_helpers.sources import source
+from asr_helpers.words import WordCounts, count_words, split_known, sum_words
 
 
 def distance(said, heard):
@@ -339,6 +340,62 @@ def test_an_alignment_holds_both_texts_and_the_counts(seed):
         assert counts == ErrorCounts(*(kinds.count(kind) for kind in "HSDI"))
 
 
+def all_alignments(said, written):
+    """Every way to pair two lists of words, by its definition."""
+    if not said and not written:
+        yield []
+    if said:
+        yield from ([(said[0], ""), *rest] for rest in all_alignments(said[1:], written))
+    if written:
+        yield from ([("", written[0]), *rest] for rest in all_alignments(said, written[1:]))
+    if said and written:
+        yield from ([(said[0], written[0]), *rest] for rest in all_alignments(said[1:], written[1:]))
+
+
+def counts_of(pairs):
+    hits = sum(a == b for a, b in pairs)
+    deletions, insertions = sum(not b for _, b in pairs), sum(not a for a, _ in pairs)
+    return ErrorCounts(hits, len(pairs) - hits - deletions - insertions, deletions, insertions)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_no_alignment_with_the_same_counts_has_fewer_character_edits(seed):
+    generator = random.Random(seed)
+    words = "A AB BAB BABA CAB DCABA".split()
+    said, written = (generator.choices(words, k=generator.randint(least, 5)) for least in (1, 0))
+    (counts,) = count_errors([" ".join(said)], [" ".join(written)])
+    everything = list(all_alignments(said, written))
+    assert min(counts_of(pairs).errors for pairs in everything) == counts.errors
+    fewest = min(sum(distance(*pair) for pair in pairs) for pairs in everything if counts_of(pairs) == counts)
+    found = [(step.reference, step.hypothesis) for step in align(" ".join(said), " ".join(written))]
+    assert found in everything
+    assert counts_of(found) == counts
+    assert sum(distance(*pair) for pair in found) == fewest
+
+
+@pytest.mark.parametrize(
+    ("reference", "hypothesis", "pairs"),
+    [
+        ("MOVING HOUSE", "OV MOVIN HOUSE", "-/OV MOVING/MOVIN HOUSE/HOUSE"),
+        ("MOVING HOUSE", "MOVIN OV HOUSE", "MOVING/MOVIN -/OV HOUSE/HOUSE"),
+        ("PAY A DEPOSIT", "PAY DEPOSED", "PAY/PAY A/- DEPOSIT/DEPOSED"),
+        ("PAY DEPOSITS NOW", "PAY DEPOSED", "PAY/PAY DEPOSITS/DEPOSED NOW/-"),
+        ("A ACCOUNT", "NT", "A/- ACCOUNT/NT"),  # 1 character left out and 5 changed; else 7 and 2
+        ("A B", "B C", "A/B B/C"),  # two substitutions, as they are counted, though B could be a hit
+    ],
+)
+def test_words_spelt_alike_stand_together(reference, hypothesis, pairs):
+    found = " ".join(f"{step.reference or '-'}/{step.hypothesis or '-'}" for step in align(reference, hypothesis))
+    assert found == pairs
+
+
+def test_a_long_text_is_aligned_in_time_and_memory():
+    words = [f"W{number}" for number in range(1_500)]
+    steps = align(" ".join(words), " ".join(word + "X" for word in words[1:]))
+    assert [step.kind for step in steps] == ["D"] + ["S"] * 1_499
+    assert steps[1] == AlignedWord("S", "W1", "W1X")
+
+
 def test_no_word_is_lost_where_words_are_apart_by_other_than_one_space():
     steps = align(" PAY  MY\tBILL", "PAY  MY\tBILL NOW")
     assert "".join(step.kind for step in steps).strip("H") == "I"
@@ -494,6 +551,34 @@ def test_confusions_are_all_errors_and_no_hits():
 def test_the_same_confusion_counts_twice():
     found = confusions([align("MY CARD", "MY CAR"), align("NEW CARD", "NEW CAR"), align("OK", "OK NOW")])
     assert found == {AlignedWord("S", "CARD", "CAR"): 2, AlignedWord("I", "", "NOW"): 1}
+
+
+def test_all_words_together_have_the_counts_of_the_utterances():
+    pairs = random_pairs(8)
+    total = sum_words(count_words(align(*pair) for pair in pairs).values())
+    counts = sum_counts(count_errors(*zip(*pairs, strict=True)))
+    assert total.said == counts.hits + counts.substitutions + counts.deletions
+    assert total.right == counts.hits
+    assert total.false == counts.substitutions + counts.insertions
+    assert total.recall == counts.hits / total.said
+
+
+def test_a_word_has_the_share_that_is_heard_right():
+    words = count_words([align("MY CARD MY CARD", "MY CAR A CARD"), align("MY BILL", "MY BILL CARD")])
+    assert words == {
+        "MY": WordCounts(3, 2, 0),
+        "CARD": WordCounts(2, 1, 1),
+        "BILL": WordCounts(1, 1, 0),
+        "CAR": WordCounts(0, 0, 1),
+        "A": WordCounts(0, 0, 1),
+    }
+    assert words["MY"].recall == 2 / 3
+    with pytest.raises(InputError, match="never said"):
+        words["CAR"].recall  # noqa: B018
+    known, unknown = split_known(words, {"MY", "A"})
+    assert set(known) == {"MY", "A"}
+    assert sum_words(unknown.values()) == WordCounts(3, 2, 2)
+    assert sum_words([]) == WordCounts()
 
 
 def test_groups_hold_their_utterances_counts():

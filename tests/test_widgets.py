@@ -20,10 +20,13 @@ from matplotlib.figure import Figure
 
 from asr_helpers import AsrError, audio, loading, widgets
 from asr_helpers.audit import audit
+from asr_helpers.decoding import Beam, BeamRecogniser, Hypothesis
 from asr_helpers.inference import Recogniser, Transcript, Word
+from asr_helpers.ngrams import estimate
 from asr_helpers.sources import source
 from asr_helpers.widgets import kit
 from asr_helpers.widgets.emission import collapse_strip
+from asr_helpers.widgets.hearing import changed_words
 from asr_helpers.widgets.microphone import Microphone, uploaded_file
 from asr_helpers.widgets.teaching import SENTENCES, write_folder
 
@@ -164,6 +167,16 @@ class Hostile(Sure):
         return Transcript(self.payload, (Word(self.payload.replace(" ", "_"), 0.02, 0.1, 0.5),))
 
 
+@dataclass(frozen=True)
+class HostileSearch(Sure, BeamRecogniser):
+    """Finds `payload`, whatever it hears."""
+
+    payload: str = ""
+
+    def hypotheses(self, emission):
+        return [Hypothesis(self.payload, -1.0, -2.0)]
+
+
 def hostile_views(payload, processor):
     """Every view with the payload wherever text comes in."""
     rows = rows_of((payload, "HELLO"), (payload, "ann"), (payload, "abroad"), (0.3, 0.4))
@@ -187,6 +200,7 @@ def hostile_views(payload, processor):
         yield errors
     errors.hypothesis.value = payload
     yield errors
+    yield from hostile_panels(payload, processor)
     yield widgets.recording_view(hears, tiny.clip(0, 0.3))
     voice = widgets.voice_view(hears)
     upload(voice, payload, tiny.clip(0, 0.3))
@@ -198,6 +212,22 @@ def hostile_views(payload, processor):
     yield teaching
     upload(teaching, payload, b"no sound")
     yield teaching
+
+
+def hostile_panels(payload, processor):
+    """The panels of the errors view and a search in the emission view, with the payload."""
+    config = SimpleNamespace(inputs_to_logits_ratio=320, vocab_size=32)
+    searches = HostileSearch(SimpleNamespace(config=config), processor, payload=payload)
+    clips, token = rows_of()[:3], payload.replace(" ", "_")
+    errors = widgets.errors_view(clips, [token] * 3, [payload] * 3, [payload] * 3, (payload, "b"), {"X"}, searches)
+    errors.panels["keywords"].keywords.value = f"{payload}, {token}"
+    for name in errors.panels:
+        errors.show.value = name
+        yield errors
+    errors.show.value = "typed text"
+    errors.panels["typed text"].typed.value = payload
+    yield errors
+    yield widgets.emission_view(searches, clips)
 
 
 @pytest.mark.parametrize("payload", PAYLOADS, ids=lambda payload: ascii(payload[:12]))
@@ -713,6 +743,167 @@ def test_two_models_stand_side_by_side(rows):
     assert words_of(view.detail).count("said") == 2
     assert "WER after" in words_of(view.by_group)
     assert "WER before" in words_of(view.by_group)
+
+
+def cells_of(html_widget):
+    """A table's lines: their cells' texts."""
+    lines = re.findall(r"<tr>(.*?)</tr>", html_widget.value)
+    return [[Page(cell).text for cell in re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", line)] for line in lines]
+
+
+# MY is said 5 times and heard 4 times, CARD 4 and 1, IS 3 and 3; CAR is written falsely 3 times.
+SAID = ("MY CARD MY CARD", "IS MY CARD", "IS MY CARD", "IS MY BILL")
+HEARD = ("MY CARD A CAR", "IS MY CAR", "IS MY CAR", "IS MY BILL MY")
+
+
+def test_each_word_has_the_share_that_is_heard_right(rows):
+    panel = widgets.errors_view(rows, SAID, HEARD).panels["each word"]
+    head = ["words", "said", "right", "falsely written"]
+    assert cells_of(panel.shown) == [
+        head, ["CARD", "4", "25%", "0"], ["MY", "5", "80%", "1"], ["IS", "3", "100%", "0"],
+    ]  # fmt: skip
+    panel.order.value = "most said"
+    assert [line[0] for line in cells_of(panel.shown)[1:]] == ["MY", "CARD", "IS"]
+    assert "3 of 3 words that are said 3 times or more" in words_of(panel.shown)
+
+
+def test_each_word_stands_beside_the_other_model(rows):
+    view = widgets.errors_view(rows, SAID, HEARD, SAID, names=("after", "before"))
+    assert cells_of(view.panels["each word"].shown)[:2] == [
+        ["words", "said", "right after", "falsely written", "right before", "falsely written"],
+        ["CARD", "4", "25%", "0", "100%", "0"],
+    ]
+
+
+def test_unknown_words_stand_beside_the_known_ones(rows):
+    assert "unknown words" not in widgets.errors_view(rows, SAID, HEARD).panels
+    view = widgets.errors_view(rows, SAID, HEARD, known={"MY", "IS", "A"})
+    assert cells_of(view.panels["unknown words"].shown) == [
+        ["words", "said", "right", "falsely written"],
+        ["known", "8", "88%", "2"],  # 4 of 5 times MY and 3 times IS
+        ["unknown", "5", "40%", "3"],  # CARD once of 4 times, and BILL
+        ["words", "said", "right", "falsely written"],
+        ["CARD", "4", "25%", "0"],
+        ["BILL", "1", "100%", "0"],
+        ["CAR", "0", "–", "3"],
+    ]
+    by_model = widgets.errors_view(rows, SAID, HEARD, known=estimate(["MY IS A"])).panels["unknown words"]
+    assert by_model.shown.value == view.panels["unknown words"].shown.value
+
+
+def test_keywords_have_recall_and_false_insertions(rows):
+    view = widgets.errors_view(rows, SAID, HEARD)
+    view.show.value = "keywords"
+    panel = view.panels["keywords"]
+    assert panel in everything(view)
+    assert "Type words" in words_of(panel.shown)
+    panel.keywords.value = "card, my,,CARD, loan"
+    assert cells_of(panel.shown) == [
+        ["words", "said", "right", "falsely written"],
+        ["CARD", "4", "25%", "0"],
+        ["MY", "5", "80%", "1"],
+        ["loan", "0", "–", "0"],
+        ["words", "said", "right", "falsely written"],
+        ["all keywords", "9", "56%", "1"],
+    ]
+
+
+def test_a_typed_text_is_aligned_and_its_words_are_played(rows, recogniser):
+    view = widgets.errors_view(rows, TEXTS, WRITTEN, recogniser=recogniser)
+    assert list(view.panels) == ["each word", "keywords", "typed text"]
+    view.chooser.rows.value = 1
+    view.show.value = "typed text"
+    panel = view.panels["typed text"]
+    assert panel.typed.value == "MY CARD IS LOST"
+    assert "cannot lie in 20 frames" in words_of(panel.message)
+    panel.typed.value = "Pay ill!"
+    assert words_of(panel.message) == ""
+    assert labels_of(panel.word) == [
+        "the whole clip",
+        "1 · PAY · 0.02 to 0.12 s · 100% fit",
+        "2 · ILL · 0.14 to 0.22 s · 100% fit",
+    ]
+    assert len(heard_in(panel.player)[0]) == 6_400  # 0.4 s at 16 kHz
+    panel.word.value = 1
+    assert len(heard_in(panel.player)[0]) == round(0.28 * 16_000)  # a tenth of a second on either side
+    panel.typed.value = "123"
+    assert "no letter that this recogniser writes" in words_of(panel.message)
+    assert panel.player.value == ""
+    assert labels_of(panel.word) == ["the whole clip"]
+    view.chooser.rows.value = 0
+    assert panel.typed.value == "PAY MY BILL", "the next row's"
+
+
+@dataclass(frozen=True)
+class Unsure(Sure, BeamRecogniser):
+    """Hears A or B, then a blank, C, and D or E. Greedy, that is BCE."""
+
+    def emission(self, waveform):
+        frames = np.zeros((4, 32), dtype="float32")
+        ids = self.processor.tokenizer.convert_tokens_to_ids(list("ABCDE|"))
+        frames[0, ids[:2]] = 0.4, 0.6
+        frames[1, ids[5]] = frames[2, ids[2]] = 1
+        frames[3, ids[3:5]] = 0.3, 0.7
+        return frames
+
+
+@pytest.fixture(scope="module")
+def searching(processor):
+    """With a language model that knows A alone as a first word."""
+    config = SimpleNamespace(inputs_to_logits_ratio=320, vocab_size=32)
+    beam = Beam(language_model=estimate(["A CE", "A CD", "A CE", "CE"], order=2), weight=1.0, word_bonus=0.0)
+    return Unsure(SimpleNamespace(config=config), processor, beam=beam)
+
+
+def test_hypotheses_have_scores_errors_and_the_lowest_wer(rows, searching):
+    view = widgets.errors_view(rows, ["A CD", *TEXTS[1:]], WRITTEN, recogniser=searching)
+    view.chooser.rows.value = 0
+    view.show.value = "best hypotheses"
+    panel = view.panels["best hypotheses"]
+    head, *lines = cells_of(panel.shown)
+    assert head == ["hypothesis", "acoustic", "language model", "sum", "errors"]
+    found = searching.hypotheses(searching.emission(None))
+    assert [line[0] for line in lines] == [one.text for one in found] == ["A CE", "A CD", "B CE", "B CD"]
+    assert [line[1] for line in lines] == ["-1.3", "-2.1", "-0.9", "-1.7"]  # ln of 0.28, 0.12, 0.42 and 0.18
+    for one, line in zip(found, lines, strict=True):
+        assert line[2:4] == [f"{one.language:.1f}", f"{one.score:.1f}"]
+    assert [line[4] for line in lines] == ["1", "0", "2", "1"]
+    assert "The first has a WER of 0.50. The lowest of these 4 is 0.00, of hypothesis 2" in words_of(panel.shown)
+    view.chooser.rows.value = 2
+    assert "The first has a WER of 2.00" in words_of(panel.shown), "HELLO was said there"
+
+
+def test_a_search_stands_below_the_greedy_text(rows, searching, recogniser):
+    view = widgets.emission_view(searching, rows)
+    assert "Greedy: B CE" in words_of(view.best)
+    assert [line[:2] for line in cells_of(view.best)] == [
+        ["hypothesis", "acoustic"], ["A CE", "-1.3"], ["A CD", "-2.1"], ["B CE", "-0.9"], ["B CD", "-1.7"],
+    ]  # fmt: skip
+    marked = re.findall(r'<span style="(.*?)"><bdi>(.*?)</bdi>', view.best.value)
+    assert [(bool(style), word) for style, word in marked] == [
+        (True, "A"), (False, "CE"), (True, "A"), (True, "CD"), (False, "B"), (False, "CE"), (False, "B"), (True, "CD"),
+    ]  # fmt: skip
+    assert view.best in everything(view)
+    alone = widgets.emission_view(recogniser, rows)
+    assert alone.best not in everything(alone), "nothing is searched there"
+
+
+def test_words_that_the_search_drops_are_struck_through():
+    shown = changed_words("MY OLD CARD", Hypothesis("MY CARD", 0.0, 0.0))
+    assert Page(shown).text == "MY OLD CARD"
+    assert shown.count("line-through") == 1
+    assert "wavy" not in shown
+    assert changed_words(" ", Hypothesis("MY CARD", 0.0, 0.0)).count("wavy") == 2
+
+
+def test_a_row_that_cannot_be_heard_is_told_of_in_its_panel(rows, searching):
+    clips = [rows[0], {"audio": b"", "transcription": "HELLO"}]
+    view = widgets.errors_view(clips, ["PAY", "HELLO"], ["PAY", "HELLO"], recogniser=searching)
+    for name in ("typed text", "best hypotheses"):
+        view.show.value = name
+        view.chooser.rows.value = 1
+        assert "not a sound file" in words_of(view.panels[name].message)
+        view.chooser.rows.value = 0
 
 
 def test_lists_of_different_lengths_are_refused(rows):

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets
 
 from .. import audio
+from ..decoding import BeamRecogniser
 from ..inference import collapse
 from ..loading import describe
 from ..plots import SKY, VERMILION, plot_emission
+from .hearing import hypotheses_table
 from .kit import (
     FULL,
     INK,
@@ -39,7 +41,7 @@ def emission_view(recogniser: "Recogniser", rows: Sequence[Mapping[str, Any]]) -
     """A clip's emission under its waveform; step through the collapse frame by frame, or hear a word.
 
     Args:
-        recogniser: hears the clips.
+        recogniser: hears the clips. Of one that searches, the best hypotheses stand below the greedy text.
         rows: from `loading.load_splits`, or dicts with `audio` and `transcription`.
 
     Returns:
@@ -55,7 +57,7 @@ def emission_view(recogniser: "Recogniser", rows: Sequence[Mapping[str, Any]]) -
     frame = ipywidgets.IntSlider(description="frame", max=1, layout={"flex": "1 1 auto"}, style=WIDE)
     play = ipywidgets.Play(interval=200, max=1)
     link = ipywidgets.jslink((play, "value"), (frame, "value"))
-    message, shown, player, strip = (ipywidgets.HTML() for _ in range(4))
+    message, shown, player, strip, best = (ipywidgets.HTML() for _ in range(5))
     heard: dict[str, Any] = {}  # of the last clip that could be read
 
     def show_word(change: object = None) -> None:
@@ -94,6 +96,8 @@ def emission_view(recogniser: "Recogniser", rows: Sequence[Mapping[str, Any]]) -
             transcript = recogniser.decode(emission)
             heard.update(waveform=waveform, path=emission.argmax(axis=-1).tolist(), words=transcript.words)
             heard["text"] = transcript.text
+            if isinstance(recogniser, BeamRecogniser):
+                best.value = hypotheses_table(recogniser, emission)
             heard["drawing"] = draw(plot_emission(emission, tokens, waveform, recogniser.sampling_rate, blank))
             with unheard(show_frame, frame), unheard(show_word, word):
                 frame.max = play.max = max(1, len(heard["path"]) - 1)
@@ -106,11 +110,12 @@ def emission_view(recogniser: "Recogniser", rows: Sequence[Mapping[str, Any]]) -
     word.observe(show_word, "value")
     row.observe(show_clip, "value")
     show_clip()
+    found = [best] if isinstance(recogniser, BeamRecogniser) else []
     return View(
         "emission",
-        [row, message, shown, ipywidgets.HBox([play, frame]), strip, word, player],
+        [row, message, shown, ipywidgets.HBox([play, frame]), strip, *found, word, player],
         row=row, frame=frame, play=play, word=word, link=link,
-        shown=shown, strip=strip, player=player, message=message,
+        shown=shown, strip=strip, best=best, player=player, message=message,
     )  # fmt: skip
 
 

@@ -1,14 +1,16 @@
-"""Every utterance and its errors: to sort, to filter, to hear, to edit, and between two models."""
+"""Every utterance and its errors: to sort, to filter, to hear, to edit, and between two models; and every word."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Container, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 import numpy as np
 
 from .. import InputError, audio
+from ..decoding import BeamRecogniser
 from ..evaluation import AlignedWord, align, confusions, count_errors, group_counts, score, sum_counts
 from ..loading import RowFacts, describe
+from .hearing import hearing, hypotheses_panel, text_panel
 from .kit import (
     FULL,
     PALE,
@@ -27,6 +29,10 @@ from .kit import (
     text,
     unheard,
 )
+from .words import keywords_panel, unknown_panel, words_panel
+
+if TYPE_CHECKING:
+    from ..inference import Recogniser
 
 SORTS = {"highest WER": "rate", "most errors": "errors", "row": "row", "longest": "seconds", "text": "text"}
 KINDS = {
@@ -45,8 +51,12 @@ def errors_view(
     hypotheses: Sequence[str],
     other: Sequence[str] | None = None,
     names: tuple[str, str] = ("this model", "the other"),
+    known: Container[str] | None = None,
+    recogniser: "Recogniser | None" = None,
 ) -> View:
     """Look through utterances by their errors, hear them, and edit a hypothesis to see what counts.
+
+    Below are the errors by word and by group: the share of each word that is heard right, and keywords of one's own.
 
     Args:
         rows: from `loading.load_splits`, one for each utterance.
@@ -54,10 +64,13 @@ def errors_view(
         hypotheses: what a model wrote.
         other: what another model wrote, to compare: the same one before its training.
         names: the two models'.
+        known: the words of the training rows, or a language model: unknown words are listed, with their error rate.
+        recogniser: aligns a typed text to the utterance's sound; one that searches shows its best hypotheses too.
 
     Returns:
         A view with the controls `chooser` (its `search`, `intent`, `voice`, `seconds` and the list `rows`), `kind`,
-        `sort`, `confusion`, `group` and `hypothesis`, the box to edit.
+        `sort`, `confusion`, `group`, `hypothesis`, the box to edit, and `show`, which of the `panels` is shown: a view
+        each, by name.
 
     Raises:
         InputError: the lists differ in length, or a reference is empty.
@@ -82,6 +95,16 @@ def errors_view(
     group = ipywidgets.Dropdown(description="WER by", options=list(groups), style=WIDE)
     hypothesis = ipywidgets.Textarea(description="edit", rows=2, layout=FULL, style=WIDE)
     message, summary, detail, player, edited, by_group = (ipywidgets.HTML() for _ in range(6))
+    panels = {"each word": words_panel(aligned), "keywords": keywords_panel(aligned)}
+    if known is not None:
+        panels["unknown words"] = unknown_panel(aligned, known)
+    if recogniser:
+        hear = hearing(recogniser, rows)
+        panels["typed text"] = text_panel(recogniser, hear, references)
+        if isinstance(recogniser, BeamRecogniser):
+            panels["best hypotheses"] = hypotheses_panel(recogniser, hear, references)
+    show = ipywidgets.Dropdown(description="show", options=list(panels), style=WIDE)
+    panel = ipywidgets.VBox(layout={"width": "100%"})
 
     def label(row: int) -> str:
         rates = " → ".join(f"{words[name][row].rate:.2f}" for name in reversed(models))
@@ -119,6 +142,13 @@ def errors_view(
         player.value = ""
         with telling(message):
             player.value = sound(*audio.decode(rows[row]["audio"]), f"play row {row}")
+        show_panel()
+
+    def show_panel(change: object = None) -> None:
+        shown = panels[show.value]
+        panel.children = [shown]
+        if hasattr(shown, "show_row"):
+            shown.show_row(chooser.row)
 
     def show_edit(change: object = None) -> None:
         row, content = chooser.row, " ".join(hypothesis.value.split())
@@ -149,6 +179,7 @@ def errors_view(
     chooser.observe(show_row, "row")
     confusion.observe(lambda change: chooser.fill(), "value")
     group.observe(show_groups, "value")
+    show.observe(show_panel, "value")
     for name, written in models.items():
         summary.value += page(f"<b>{text(name)}</b>: {score(references, written)}")
     show_row()
@@ -161,9 +192,10 @@ def errors_view(
     beside = ipywidgets.VBox([group, by_group], layout={"width": "58%", "padding": "0 0 0 12px"})
     return View(
         "errors",
-        [summary, chooser.filters, ipywidgets.HBox([left, right]), ipywidgets.HBox([below, beside])],
+        [summary, chooser.filters, ipywidgets.HBox([left, right]), ipywidgets.HBox([below, beside]), show, panel],
         chooser=chooser, kind=kind, sort=sort, confusion=confusion, group=group, hypothesis=hypothesis,
         summary=summary, detail=detail, player=player, edited=edited, by_group=by_group, message=message,
+        show=show, panels=panels,
     )  # fmt: skip
 
 

@@ -172,10 +172,14 @@ def sound(waveform: np.ndarray, sampling_rate: int, what: str) -> str:
     )
 
 
-def word_options(words: Sequence[Word]) -> list[tuple[str, int]]:
-    """A transcript's words to choose from, by number; -1 is the whole clip."""
+def word_options(words: Sequence[Word], what: str = "sure") -> list[tuple[str, int]]:
+    """A transcript's words to choose from, by number; -1 is the whole clip.
+
+    Args:
+        what: their confidence says, in a word of ours.
+    """
     return [("the whole clip", -1)] + [
-        (plain(f"{number + 1} · {one.text} · {one.start:.2f} to {one.end:.2f} s · {one.confidence:.0%} sure"), number)
+        (plain(f"{number + 1} · {one.text} · {one.start:.2f} to {one.end:.2f} s · {one.confidence:.0%} {what}"), number)
         for number, one in enumerate(words)
     ]
 

@@ -73,6 +73,24 @@ assert [audio.duration(clip) for clip in clips] == [10, 10, 10]""",
     )
 
 
+def write_search(path: Path) -> None:
+    """Writes a notebook with the views of errors and of emissions, on a recogniser with a language model."""
+    write_notebook(
+        path,
+        imports=IMPORTS,
+        search="""\
+from asr_helpers import alignment, decoding, preprocessing
+from asr_helpers.sources import DEMO_LANGUAGE_MODEL
+beam = decoding.Beam.read(DEMO_LANGUAGE_MODEL, alignment.Alphabet.of(recogniser))
+searching = decoding.BeamRecogniser(recogniser.model, processor, beam=beam)
+rows = splits["test"].select(range(24, 48))
+said = [preprocessing.normalise_text(text, preprocessing.vocabulary(processor)).text for text in rows["transcription"]]
+heard = [recogniser.transcribe(clip).text for clip in rows["audio"]]""",
+        errors="widgets.errors_view(rows, said, heard, known=beam.language_model, recogniser=searching)",
+        emission="widgets.emission_view(searching, rows)",
+    )
+
+
 def write_hostile(path: Path) -> None:
     """Writes a notebook with every view that shows text, and PAYLOADS for text."""
     write_notebook(

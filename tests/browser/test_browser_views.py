@@ -26,6 +26,7 @@ HOMES = {
     "errors": "04_evaluation.ipynb",
     "emission": "06_inference.ipynb",
     "voice": "06_inference.ipynb",
+    "search": "search.ipynb",  # a recogniser with a language model, in the views of errors and emissions
     "training": "training.ipynb",  # 05 in little: its own training takes minutes
     "microphone": "voice.ipynb",
 }
@@ -312,10 +313,90 @@ def test_errors(notebook: Notebook, screenshot):
     # By group
     for group in options(view.get_by_label("WER by")):
         view.get_by_label("WER by").select_option(group)
-        expect(view.locator("caption")).to_have_text(f"WER by {group}")
+        expect(view.locator("caption").filter(has_text="WER by")).to_have_text(f"WER by {group}")
         lines = table(view, "utterances")
         assert sum(int(cells[0]) for name, cells in lines.items() if name != group) == len(everything)
     assert flaws(view) == []
+
+
+@shown("search")
+def test_words_and_hypotheses(notebook: Notebook, screenshot):
+    view = notebook.view("asr-errors-view")
+    show = view.get_by_label("show", exact=True)
+    assert options(show) == ["each word", "keywords", "unknown words", "typed text", "best hypotheses"]
+
+    # Each word
+    lines = table(view, "falsely written")
+    recalls = [int(cells[1].rstrip("%")) for word, cells in lines.items() if word != "words"]
+    assert recalls == sorted(recalls)
+    assert len(recalls) > 3
+    words, before = view.locator("table").filter(has_text="falsely written"), view.locator("table").last.inner_text()
+    view.get_by_label("order").select_option("most said")
+    expect(words).to_contain_text("words that are said 3 times or more")
+    expect(words).not_to_have_text(before, use_inner_text=True)
+    said = [int(cells[0]) for word, cells in table(view, "falsely written").items() if word != "words"]
+    assert said == sorted(said, reverse=True)
+    word = next(word for word in table(view, "falsely written") if word != "words")
+    screenshot(view, "errors-words")
+
+    # Keywords and unknown words
+    show.select_option("keywords")
+    view.get_by_label("keywords", exact=True).fill(f"{word.lower()}, nonsense")
+    expect(view.locator("caption").last).to_have_text("Together")
+    lines = table(view, "Keywords")
+    assert lines[word][0] == str(said[0])
+    assert lines["nonsense"] == ["0", "–", "0"]
+    show.select_option("unknown words")
+    expect(view.locator("caption").filter(has_text="Known and unknown")).to_be_visible()
+    assert set(table(view, "Known and unknown")) == {"words", "known", "unknown"}
+    assert flaws(view) == []
+
+    # A typed text
+    rows = view.locator(".widget-select select").first
+    rows.select_option(index=1)
+    show.select_option("typed text")
+    reference = options(rows)[1].split(" · ")[3]
+    typed, words = view.get_by_label("typed text"), view.get_by_label("word", exact=True)
+    expect(typed).to_have_value(reference)
+    expect(words.locator("option")).to_have_count(1 + len(reference.split()))
+    typed.fill(" ".join(reference.split()[:2]))
+    expect(words.locator("option")).to_have_count(3)
+    words.select_option(index=2)
+    expect(view).to_contain_text("play typed word 2")
+    typed.fill("123")
+    expect(view.get_by_role("status")).to_contain_text("no letter that this recogniser writes")
+
+    # The best hypotheses, with their errors
+    show.select_option("best hypotheses")
+    expect(view).to_contain_text("oracle WER")
+    lines = list(table(view, "language model").values())
+    scores = [float(cells[2].replace("−", "-")) for cells in lines[1:]]
+    assert scores == sorted(scores, reverse=True)
+    errors = [int(cells[3]) for cells in lines[1:]]
+    assert (
+        f"{min(errors) / len(reference.split()):.2f}, of hypothesis {errors.index(min(errors)) + 1}"
+        in view.inner_text()
+    )
+    assert flaws(view) == []
+    screenshot(view, "errors-hypotheses")
+
+
+@shown("search")
+def test_hypotheses_below_the_greedy_text(notebook: Notebook, screenshot):
+    view = notebook.view("asr-emission-view")
+    expect(view.get_by_text("Greedy:")).to_be_visible()
+    frame = slider(view, "frame")
+    frame.press("End")
+    greedy = view.locator("p").filter(has_text="Greedy:").locator("b").inner_text()
+    expect(view.locator("p").filter(has_text="Written so far").locator("b")).to_have_text(greedy)
+    text = see(view, r"Read from it: (.*)\. Marked").group(1)
+    best = view.locator("table").filter(has_text="language model").locator("tr").nth(1).locator("td").first
+    kept = best.locator("span:not([style*=line-through])")
+    assert " ".join(kept.all_inner_texts()) == text
+    changed = best.locator("span[style*=decoration]")
+    assert (changed.count() > 0) == (greedy != text)
+    assert flaws(view) == []
+    screenshot(view, "emission-search")
 
 
 @shown("training")

@@ -1,0 +1,128 @@
+"""Panels of the errors view on words: how well each is heard, those that are unknown, and keywords."""
+
+import re
+from collections.abc import Callable, Container, Mapping, Sequence
+
+import ipywidgets
+
+from ..evaluation import AlignedWord
+from ..words import WordCounts, count_words, split_known, sum_words
+from .kit import FULL, WIDE, View, page, table, text
+
+OFTEN = 3  # times a word must be said to be listed: of fewer, a share says little
+LISTED = 20  # words in a table
+
+Alignments = Mapping[str, Sequence[Sequence[AlignedWord]]]  # of each utterance, by the model's name
+ByModel = Mapping[str, Mapping[str, WordCounts]]
+
+
+def words_panel(alignments: Alignments) -> View:
+    """A table of the words said at least 3 times, and which share of each is heard right.
+
+    Args:
+        alignments: each model's, from `evaluation.align`; the first model's order the table.
+
+    Returns:
+        A view with the control `order`: the words least right first, or those most said.
+    """
+    models = {name: count_words(aligned) for name, aligned in alignments.items()}
+    counts = {word: count for word, count in _first(models).items() if count.said >= OFTEN}
+    orders: dict[str, Callable[[str], tuple]] = {
+        "least right": lambda word: (counts[word].recall, -counts[word].said, word),
+        "most said": lambda word: (-counts[word].said, word),
+    }
+    order = ipywidgets.Dropdown(description="order", options=list(orders), style=WIDE)
+    shown = ipywidgets.HTML()
+
+    def show(change: object = None) -> None:
+        listed = sorted(counts, key=orders[order.value])[:LISTED]
+        caption = f"{len(listed)} of {len(counts)} words that are said {OFTEN} times or more"
+        shown.value = _word_table(caption, listed, models)
+
+    order.observe(show, "value")
+    show()
+    return View("words", [order, shown], order=order, shown=shown)
+
+
+def unknown_panel(alignments: Alignments, known: Container[str]) -> View:
+    """How unknown words are heard, beside the known ones; and a table of the unknown words said or written.
+
+    Args:
+        alignments: each model's, from `evaluation.align`.
+        known: the words that the model or its language model has seen.
+    """
+    models = {name: count_words(aligned) for name, aligned in alignments.items()}
+    parts = {name: split_known(counts, known) for name, counts in models.items()}
+    sums: dict[str, dict[str, WordCounts]] = {
+        name: {title: sum_words(some.values()) for title, some in zip(("known", "unknown"), both, strict=True)}
+        for name, both in parts.items()
+    }
+    unknown = {name: both[1] for name, both in parts.items()}
+    words = dict.fromkeys(word for counts in unknown.values() for word in counts)
+    listed = sorted(words, key=lambda word: _most(word, unknown))[:LISTED]
+    shown = ipywidgets.HTML(
+        _word_table("Known and unknown words", ("known", "unknown"), sums)
+        + _word_table(f"{len(listed)} of {len(words)} unknown words", listed, unknown)
+    )
+    return View("unknown", [shown], shown=shown)
+
+
+def keywords_panel(alignments: Alignments) -> View:
+    """Of words that matter, how many are heard, and how often each is written where it is not said.
+
+    Args:
+        alignments: each model's, from `evaluation.align`.
+
+    Returns:
+        A view with the control `keywords`: words, separated by commas; upper and lower case are the same.
+    """
+    models = {name: count_words(aligned) for name, aligned in alignments.items()}
+    words = {word.casefold(): word for counts in models.values() for word in counts}
+    keywords = ipywidgets.Text(
+        description="keywords", placeholder="words, separated by commas", layout=FULL, style=WIDE
+    )
+    shown = ipywidgets.HTML()
+
+    def show(change: object = None) -> None:
+        typed = dict.fromkeys(filter(None, re.split(r"[,\s]+", keywords.value)))
+        listed = list(dict.fromkeys(words.get(word.casefold(), word) for word in typed))
+        if not listed:
+            shown.value = page("Type words, separated by commas.")
+            return
+        found = {name: {word: counts.get(word, WordCounts()) for word in listed} for name, counts in models.items()}
+        totals = {name: {"all keywords": sum_words(counts.values())} for name, counts in found.items()}
+        shown.value = _word_table("Keywords", listed, found)
+        if len(listed) > 1:
+            shown.value += _word_table("Together", ("all keywords",), totals)
+
+    keywords.observe(show, "value")
+    show()
+    return View("keywords", [keywords, shown], keywords=keywords, shown=shown)
+
+
+def _first(models: ByModel) -> Mapping[str, WordCounts]:
+    return next(iter(models.values()))
+
+
+def _most(word: str, models: ByModel) -> tuple[int, int, str]:
+    """Sorts by how often a word is said, then by how often it is written falsely."""
+    counts = [found.get(word, WordCounts()) for found in models.values()]
+    return -max(count.said for count in counts), -max(count.false for count in counts), word
+
+
+def _word_table(caption: str, words: Sequence[str], models: ByModel) -> str:
+    """Of each word how often it is said, and for each model the share heard right and the times written falsely."""
+    head, lines = ["words", "said"], []
+    for name in models:
+        of = f' <span style="overflow-wrap:anywhere">{text(name)}</span>' if len(models) > 1 else ""
+        head += [f"right{of}", "falsely written"]
+    for word in words:
+        counts = [found.get(word, WordCounts()) for found in models.values()]
+        cells = [
+            text(word),
+            str(max(count.said for count in counts)),
+        ]  # by a model that never wrote it, it is not there
+        for count in counts:
+            cells += [f"{count.recall:.0%}" if count.said else "–", str(count.false)]
+        lines.append(cells)
+    return table(head, lines, caption)
