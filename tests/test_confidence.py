@@ -28,8 +28,8 @@ def test_certainty_falls_as_probability_spreads():
 
 def test_certainty_is_tsallis_entropy_by_its_definition():
     frames = np.random.default_rng(0).dirichlet(np.ones(32) * 0.1, 50)
-    entropy = ((frames ** (1 / 3)).sum(axis=1) - 1) / (1 - 1 / 3)
-    largest = (32 * (1 / 32) ** (1 / 3) - 1) / (1 - 1 / 3)
+    entropy = ((frames ** (1 / 2)).sum(axis=1) - 1) / (1 - 1 / 2)
+    largest = (32 * (1 / 32) ** (1 / 2) - 1) / (1 - 1 / 2)
     np.testing.assert_allclose(frame_certainty(frames), 1 - entropy / largest)
 
 
