@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
 SCREENSHOTS = ROOT / "outputs" / "screenshots"
 ROW = 2  # of the test rows: short, and by a held-out voice as they all are
-COLUMNS = (("clip", "batch"), ("errors", "voice"))  # of views, from top to bottom
+COLUMNS = (("clip", "batch", "voice"), ("errors",))  # of views, from top to bottom
 GAP = 24  # pixels around a screenshot
 FRAME = "#999999"
 
