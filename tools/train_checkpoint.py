@@ -209,10 +209,12 @@ def play(rows: torch.Tensor, speeds: torch.Tensor, lengths: torch.Tensor, size: 
 
 
 def interpolated(x: torch.Tensor, marks: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
-    """`np.interp` row by row: x (N,) between marks (M,) ascending, values (B, M); (B, N)."""
-    high = torch.searchsorted(marks, x.contiguous()).clamp(1, len(marks) - 1)
-    share = ((x - marks[high - 1]) / (marks[high] - marks[high - 1])).clamp(0, 1)
-    return values[:, high - 1] * (1 - share) + values[:, high] * share
+    """`np.interp` row by row: x (N,) between marks (B, M), ascending in each row, with values (B, M); (B, N)."""
+    x = x.expand(len(marks), -1).contiguous()
+    high = torch.searchsorted(marks.contiguous(), x).clamp(1, marks.shape[1] - 1)
+    low_mark, high_mark = marks.gather(1, high - 1), marks.gather(1, high)
+    share = ((x - low_mark) / (high_mark - low_mark)).clamp(0, 1)
+    return values.gather(1, high - 1) * (1 - share) + values.gather(1, high) * share
 
 
 def move_formants(sound: torch.Tensor, limit: torch.Tensor) -> torch.Tensor:
@@ -229,11 +231,8 @@ def move_formants(sound: torch.Tensor, limit: torch.Tensor) -> torch.Tensor:
     draws = 1 + limit * uniform(len(sound), -1, 1, device, 4)
     edge = torch.ones(len(sound), 1, device=device)
     moved = marks * torch.cat([edge, draws, edge], 1)  # (B, 6), each ascending
-    frequency = torch.linspace(0, SAMPLING_RATE / 2, size // 2 + 1, device=device).expand(len(sound), -1).contiguous()
-    high = torch.searchsorted(moved.contiguous(), frequency).clamp(1, 5)
-    low_mark, high_mark = moved.gather(1, high - 1), moved.gather(1, high)
-    share = ((frequency - low_mark) / (high_mark - low_mark)).clamp(0, 1)
-    came_from = (marks[high - 1] * (1 - share) + marks[high] * share) / (SAMPLING_RATE / size)  # (B, 257) in bins
+    frequency = torch.linspace(0, SAMPLING_RATE / 2, size // 2 + 1, device=device)
+    came_from = interpolated(frequency, moved, marks.expand_as(moved)) / (SAMPLING_RATE / size)  # (B, 257) in bins
     below = came_from.long().clamp(max=size // 2 - 1)
     share = (came_from - below)[:, :, None]
     index = below[:, :, None].expand_as(envelope)
@@ -263,7 +262,7 @@ def disturb(sound: torch.Tensor, plain: torch.Tensor, telephone: torch.Tensor) -
     # Mouth and microphone: seven gains of up to 8 dB either way.
     limit = uniform(rows, 0, 8, device)
     bands = torch.logspace(math.log10(150), math.log10(7_000), 7, device=device).log()
-    decibels = interpolated(logs, bands, limit * uniform(rows, -1, 1, device, 7))  # (B, N)
+    decibels = interpolated(logs, bands.expand(rows, -1), limit * uniform(rows, -1, 1, device, 7))  # (B, N)
     response = 10 ** (decibels.masked_fill(left, 0) / 20)
     by_telephone = chance(rows, telephone, device) & ~left
     low, high = uniform(rows, 150, 330, device), uniform(rows, 3_000, 3_800, device)
@@ -600,10 +599,8 @@ def train(corpora: list[Corpus], args: argparse.Namespace):
             synthetic = torch.from_numpy(batch.synthetic).to(device)[:, None].repeat(2, 1)
             sound = play(assemble(samples, batch), speeds, lengths, batch.size).repeat(2, 1)
             limit = FORMANTS * torch.rand(2 * rows, 1, device=device) * chance(2 * rows, 0.6, device)
-            plain, telephone = (
-                torch.where(synthetic, 0.0, PLAIN),
-                torch.where(synthetic, TELEPHONE_SYNTHETIC, TELEPHONE),
-            )
+            plain = torch.where(synthetic, 0.0, PLAIN)
+            telephone = torch.where(synthetic, TELEPHONE_SYNTHETIC, TELEPHONE)
             values = normalised(disturb(move_formants(sound, limit), plain, telephone))
         loss, ctc, apart = losses(
             model, values, torch.from_numpy(batch.labels).to(device), torch.from_numpy(batch.counts),
