@@ -10,6 +10,7 @@ from .. import InputError, audio
 from ..decoding import BeamRecogniser
 from ..evaluation import AlignedWord, align, confusions, count_errors, group_counts, score, sum_counts
 from ..loading import RowFacts, describe
+from ..words import count_words
 from .hearing import hearing, hypotheses_panel, text_panel
 from .kit import (
     FULL,
@@ -95,9 +96,10 @@ def errors_view(
     group = ipywidgets.Dropdown(description="WER by", options=list(groups), style=WIDE)
     hypothesis = ipywidgets.Textarea(description="edit", rows=2, layout=FULL, style=WIDE)
     message, summary, detail, player, edited, by_group = (ipywidgets.HTML() for _ in range(6))
-    panels = {"each word": words_panel(aligned), "keywords": keywords_panel(aligned)}
+    by_word = {name: count_words(alignments) for name, alignments in aligned.items()}
+    panels = {"each word": words_panel(by_word), "keywords": keywords_panel(by_word)}
     if known is not None:
-        panels["unknown words"] = unknown_panel(aligned, known)
+        panels["unknown words"] = unknown_panel(by_word, known)
     if recogniser:
         hear = hearing(recogniser, rows)
         panels["typed text"] = text_panel(recogniser, hear, references)

@@ -5,27 +5,24 @@ from collections.abc import Callable, Container, Mapping, Sequence
 
 import ipywidgets
 
-from ..evaluation import AlignedWord
-from ..words import WordCounts, count_words, split_known, sum_words
+from ..words import WordCounts, split_known, sum_words
 from .kit import FULL, WIDE, View, page, table, text
 
 OFTEN = 3  # times a word must be said to be listed: of fewer, a share says little
 LISTED = 20  # words in a table
 
-Alignments = Mapping[str, Sequence[Sequence[AlignedWord]]]  # of each utterance, by the model's name
-ByModel = Mapping[str, Mapping[str, WordCounts]]
+ByModel = Mapping[str, Mapping[str, WordCounts]]  # by the model's name and the word
 
 
-def words_panel(alignments: Alignments) -> View:
+def words_panel(models: ByModel) -> View:
     """A table of the words said at least 3 times, and which share of each is heard right.
 
     Args:
-        alignments: each model's, from `evaluation.align`; the first model's order the table.
+        models: each model's counts, from `words.count_words`; the first model's order the table.
 
     Returns:
         A view with the control `order`: the words least right first, or those most said.
     """
-    models = {name: count_words(aligned) for name, aligned in alignments.items()}
     counts = {word: count for word, count in _first(models).items() if count.said >= OFTEN}
     orders: dict[str, Callable[[str], tuple]] = {
         "least right": lambda word: (counts[word].recall, -counts[word].said, word),
@@ -44,14 +41,13 @@ def words_panel(alignments: Alignments) -> View:
     return View("words", [order, shown], order=order, shown=shown)
 
 
-def unknown_panel(alignments: Alignments, known: Container[str]) -> View:
+def unknown_panel(models: ByModel, known: Container[str]) -> View:
     """How unknown words are heard, beside the known ones; and a table of the unknown words said or written.
 
     Args:
-        alignments: each model's, from `evaluation.align`.
+        models: each model's counts, from `words.count_words`.
         known: the words that the model or its language model has seen.
     """
-    models = {name: count_words(aligned) for name, aligned in alignments.items()}
     parts = {name: split_known(counts, known) for name, counts in models.items()}
     sums: dict[str, dict[str, WordCounts]] = {
         name: {title: sum_words(some.values()) for title, some in zip(("known", "unknown"), both, strict=True)}
@@ -67,16 +63,15 @@ def unknown_panel(alignments: Alignments, known: Container[str]) -> View:
     return View("unknown", [shown], shown=shown)
 
 
-def keywords_panel(alignments: Alignments) -> View:
+def keywords_panel(models: ByModel) -> View:
     """Of words that matter, how many are heard, and how often each is written where it is not said.
 
     Args:
-        alignments: each model's, from `evaluation.align`.
+        models: each model's counts, from `words.count_words`.
 
     Returns:
         A view with the control `keywords`: words, separated by commas; upper and lower case are the same.
     """
-    models = {name: count_words(aligned) for name, aligned in alignments.items()}
     words = {word.casefold(): word for counts in models.values() for word in counts}
     keywords = ipywidgets.Text(
         description="keywords", placeholder="words, separated by commas", layout=FULL, style=WIDE
