@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from . import InputError
-from .inference import Recogniser, Word
+from .inference import Recogniser, Word, begin_word
 
 
 @dataclass(frozen=True)
@@ -84,13 +84,16 @@ def align_tokens(log_probs: np.ndarray, ids: Sequence[int], blank: int) -> tuple
     return spans, score
 
 
-def align_words(emission: np.ndarray, text: str, alphabet: Alphabet, frame: float) -> tuple[Word, ...]:
+def align_words(
+    emission: np.ndarray, text: str, alphabet: Alphabet, frame: float, delay: float = 0.0
+) -> tuple[Word, ...]:
     """Where a text's words lie in an emission.
 
     Args:
         emission: (frames, vocabulary) probabilities.
         text: of the alphabet's signs, its words parted by spaces.
         frame: the time from one frame to the next, s.
+        delay: how long a word's sound lasts before its first letter, s: `Calibration.delay`.
 
     Returns:
         The words. A word's confidence is the geometric mean of its signs' probabilities in their frames: how well the
@@ -116,11 +119,13 @@ def align_words(emission: np.ndarray, text: str, alphabet: Alphabet, frame: floa
     spans, score = align_tokens(log_probs, tokens, alphabet.blank)
     if not np.isfinite(score):
         raise InputError(f"The text {text!r} cannot lie in {len(emission)} frames: it is too long, or another clip's.")
-    found, place = [], 0
+    place = 0
+    found: list[Word] = []
     for word in words:
         letters = range(place, place + len(word))
         believed = np.concatenate([log_probs[spans[i, 0] : spans[i, 1] + 1, tokens[i]] for i in letters])
         first, last = int(spans[letters[0], 0]), int(spans[letters[-1], 1])
-        found.append(Word(word, first * frame, (last + 1) * frame, float(np.exp(believed.mean()))))
+        start = begin_word(first * frame, found, delay)
+        found.append(Word(word, start, (last + 1) * frame, float(np.exp(believed.mean()))))
         place += len(word) + (alphabet.delimiter is not None)
     return tuple(found)

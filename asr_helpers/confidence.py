@@ -1,13 +1,13 @@
-"""07  How sure a recogniser is of a word, as the share of such words that are right.
+"""07  What validation rows tell of a recogniser's words: how sure it may be of them, and when they begin.
 
 Conventions: an emission is (frames, vocabulary) probabilities. A certainty is what the model believes of its own
 frames; a confidence is a probability that the word is right, which validation rows have taught it.
 """
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import islice
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby, islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 ORDER = 1 / 2
 SMALLEST = 1e-4  # a certainty is kept so far from 0 and 1, where its log odds have no end
 MOST_ROWS = 500  # are listened to for a calibration
+PIECE = 0.01  # s: where speech begins is looked for in pieces of this length
+MOST_DELAY = 0.15  # s: what seems later has noise before its speech
 
 
 def frame_certainty(emission: np.ndarray) -> np.ndarray:
@@ -47,15 +49,21 @@ def frame_certainty(emission: np.ndarray) -> np.ndarray:
     return np.clip((most - powers) / (most - 1), 0, 1)
 
 
-def word_certainty(emission: np.ndarray, blank: int) -> float:
-    """The mean certainty of a word's frames, those where the blank is likeliest left out, unless all are.
+def word_certainty(emission: np.ndarray, silent: Collection[int]) -> float:
+    """The certainty of a word's least sure letter, in its surest frame; where no letter is likeliest, the frames' mean.
+
+    One letter in doubt puts the word in doubt, so the mean over the letters tells less: on validation rows it parts
+    right words from wrong ones in 80 % of all pairs, and the least sure letter in 86 %.
 
     Args:
         emission: (frames, vocabulary) probabilities of the word's frames.
-        blank: the blank's id.
+        silent: ids that write no letter: the blank and the word delimiter.
     """
-    spoken = emission.argmax(axis=-1) != blank
-    return float(frame_certainty(emission[spoken] if spoken.any() else emission).mean())
+    certainties, best = frame_certainty(emission), emission.argmax(axis=-1).tolist()
+    letters = [max(certainty for _, certainty in run)
+               for token, run in groupby(zip(best, certainties.tolist(), strict=True), key=lambda frame: frame[0])
+               if token not in silent]  # fmt: skip
+    return min(letters) if letters else float(certainties.mean())
 
 
 @dataclass(frozen=True)
@@ -65,10 +73,12 @@ class Calibration:
     Attributes:
         slope: how much the log odds of being right grow with those of the certainty.
         intercept: the log odds of being right at a certainty of one half.
+        delay: how long a word's sound lasts before the model writes its first letter, s.
     """
 
     slope: float = 1.0
     intercept: float = 0.0
+    delay: float = 0.0
 
     def __call__(self, certainty: float) -> float:
         """The probability that a word of such a certainty is right.
@@ -83,15 +93,15 @@ class Calibration:
         """From the JSON of a model's configuration or of a language model's weights; None is no calibration.
 
         Raises:
-            InputError: it is not two numbers.
+            InputError: it is not numbers.
         """
         if written is None:
             return cls()
         try:
-            found = cls(float(written["slope"]), float(written["intercept"]))
-        except (TypeError, KeyError, ValueError):
+            found = cls(float(written["slope"]), float(written["intercept"]), float(written.get("delay", 0.0)))
+        except (AttributeError, TypeError, KeyError, ValueError):
             found = cls(math.nan)
-        if not (math.isfinite(found.slope) and math.isfinite(found.intercept)):
+        if not all(math.isfinite(number) for number in (found.slope, found.intercept, found.delay)):
             raise InputError(f"The confidence in {where} is no slope and intercept but {written!r}: take it out.")
         return found
 
@@ -202,18 +212,19 @@ def judge(recogniser: "Recogniser", rows: Iterable[dict[str, Any]]) -> HeardWord
     Raises:
         InputError: a row cannot be read, or it wrote no word at all.
     """
-    return judge_words(recogniser, _heard(recogniser, rows))
+    return judge_words(recogniser, ((said, emission) for said, emission, _ in _heard(recogniser, rows)))
 
 
-def _heard(recogniser: "Recogniser", rows: Iterable[dict[str, Any]]) -> Iterator[tuple[str, np.ndarray]]:
-    """What was said in each row, and its emission."""
+def _heard(recogniser: "Recogniser", rows: Iterable[dict[str, Any]]) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+    """What was said in each row, its emission, and its waveform."""
     characters = vocabulary(recogniser.processor)
     for number, row in enumerate(rows):
         try:
-            emission = recogniser.emission(audio.load(row["audio"], recogniser.sampling_rate))
+            waveform = audio.load(row["audio"], recogniser.sampling_rate)
+            emission = recogniser.emission(waveform)
         except AsrError as error:
             raise InputError(f"Row {number}: {error}") from error
-        yield normalise_text(row["transcription"], characters).text, emission
+        yield normalise_text(row["transcription"], characters).text, emission, waveform
 
 
 def judge_words(recogniser: "Recogniser", heard: Iterable[tuple[str, np.ndarray]]) -> HeardWords:
@@ -224,7 +235,6 @@ def judge_words(recogniser: "Recogniser", heard: Iterable[tuple[str, np.ndarray]
     """
     import jiwer
 
-    blank = recogniser.processor.tokenizer.pad_token_id
     certainties, confidences, right = [], [], []
     for said, emission in heard:
         words = recogniser.decode(emission).words
@@ -235,7 +245,7 @@ def judge_words(recogniser: "Recogniser", heard: Iterable[tuple[str, np.ndarray]
             if chunk.type == "equal":
                 verdict[chunk.hyp_start_idx : chunk.hyp_end_idx] = [True] * (chunk.hyp_end_idx - chunk.hyp_start_idx)
         for word in words:
-            certainties.append(word_certainty(emission[word.frames(recogniser.frame)], blank))
+            certainties.append(word_certainty(emission[word.frames(recogniser.frame)], recogniser.silent))
             confidences.append(word.confidence)
         right += verdict
     if not right:
@@ -244,9 +254,34 @@ def judge_words(recogniser: "Recogniser", heard: Iterable[tuple[str, np.ndarray]
 
 
 def calibrate(recogniser: "Recogniser", rows: Iterable[dict[str, Any]]) -> Calibration:
-    """What a recogniser's certainties are worth, by the first 500 rows that it was not trained on.
+    """What a recogniser's certainties are worth, and its words' delay, by the first 500 rows it was not trained on.
+
+    The delay is the median over the rows, at most 0.15 s. A CTC model writes a letter when it has heard enough of it,
+    and nothing in its training asks for less.
 
     Raises:
         InputError: a row cannot be read, or it wrote no word at all.
     """
-    return judge(recogniser, islice(rows, MOST_ROWS)).calibration()
+    recogniser, heard, delays = replace(recogniser, calibration=Calibration()), [], []
+    for said, emission, waveform in _heard(recogniser, islice(rows, MOST_ROWS)):
+        heard.append((said, emission))
+        if words := recogniser.decode(emission).words:
+            delays.append(words[0].start - speech_begin(waveform, recogniser.sampling_rate))
+    found = judge_words(recogniser, heard).calibration()
+    return replace(found, delay=round(float(np.clip(np.median(delays), 0, MOST_DELAY)), 3))
+
+
+def speech_begin(waveform: np.ndarray, sampling_rate: int) -> float:
+    """When a clip is first louder than its quiet parts, s, to 10 ms.
+
+    Args:
+        waveform: (num_samples,).
+        sampling_rate: Hz.
+
+    >>> speech = np.random.default_rng(0).normal(0, 0.1, 16_000)
+    >>> speech[:4_800] *= 0.01
+    >>> speech_begin(speech, 16_000)
+    0.3
+    """
+    levels = audio.loudness(audio.piece_power(waveform, round(PIECE * sampling_rate)))
+    return float(np.argmax(levels > audio.quiet_below(levels))) * PIECE

@@ -51,7 +51,7 @@ class Beam:
     word_bonus: float = 1.0
     hotwords: Mapping[str, float] = field(default_factory=dict)
     calibration: Calibration | None = None
-    floor: float = -9.0
+    floor: float = -6.0
 
     def __post_init__(self) -> None:
         if self.width < 1:
@@ -253,8 +253,8 @@ class BeamRecogniser(Recogniser):
         """The likeliest text of an emission, (frames, vocabulary), with its words in time."""
         text = self.hypotheses(emission)[0].text
         calibration, words = self.beam.calibration or self.calibration, []
-        for word in align_words(emission, text, self.alphabet, self.frame):
-            certainty = word_certainty(emission[word.frames(self.frame)], self.alphabet.blank)
+        for word in align_words(emission, text, self.alphabet, self.frame, calibration.delay):
+            certainty = word_certainty(emission[word.frames(self.frame)], self.silent)
             words.append(replace(word, confidence=calibration(certainty)))
         return Transcript(text, tuple(words))
 
@@ -343,5 +343,6 @@ def tune(recogniser: Recogniser, rows: Iterable[dict[str, Any]], beam: Beam) -> 
     best = replace(beam, weight=weight, word_bonus=bonus, calibration=None)
     searching = BeamRecogniser(recogniser.model, recogniser.processor, beam=best)
     confidence = judge_words(searching, zip(references, emissions, strict=True)).calibration()
+    confidence = replace(confidence, delay=recogniser.calibration.delay)
     unknown = beam.language_model.unknown_share(references)
     return Tuning(weight, bonus, score(references, greedy).wer, alone, found[weight, bonus], unknown, confidence)

@@ -29,7 +29,7 @@ class Word:
 
     Attributes:
         text: the word.
-        start, end: s.
+        start, end: s. Between two words there may be a pause, which belongs to neither.
         confidence: 0 to 1, how sure the recogniser is of it: where it was calibrated, as models that `fine_tune` makes
             are, the share of such words that are right.
     """
@@ -58,7 +58,7 @@ class Recogniser:
 
     Attributes:
         model, processor: as transformers loads them; or a model that onnxruntime runs.
-        calibration: what the certainty of a word is worth; `fine_tune` finds it.
+        calibration: what the certainty of a word is worth, and how late its first letter is; `fine_tune` finds it.
         bf16: compute in bfloat16, which some processors do at nearly twice the speed; a letter in a hundred may change.
     """
 
@@ -76,6 +76,12 @@ class Recogniser:
     def frame(self) -> float:
         """The time from one frame to the next, s."""
         return self.model.config.inputs_to_logits_ratio / self.sampling_rate
+
+    @property
+    def silent(self) -> tuple[int, ...]:
+        """The ids that write no letter: the blank's and the word delimiter's."""
+        tokenizer = self.processor.tokenizer
+        return tokenizer.pad_token_id, tokenizer.convert_tokens_to_ids(tokenizer.word_delimiter_token)
 
     def emission(self, waveform: np.ndarray) -> np.ndarray:
         """The model's belief in each token, frame by frame.
@@ -128,11 +134,12 @@ class Recogniser:
             )
         ids = emission.argmax(axis=-1)  # (frames,)
         decoded = self.processor.tokenizer.decode(ids, output_word_offsets=True)
-        words = []
+        words: list[Word] = []
         for word in decoded.word_offsets:
             frames = slice(int(word["start_offset"]), int(word["end_offset"]))
-            confidence = self.calibration(word_certainty(emission[frames], self.processor.tokenizer.pad_token_id))
-            words.append(Word(word["word"], frames.start * self.frame, frames.stop * self.frame, confidence))
+            confidence = self.calibration(word_certainty(emission[frames], self.silent))
+            start = begin_word(frames.start * self.frame, words, self.calibration.delay)
+            words.append(Word(word["word"], start, frames.stop * self.frame, confidence))
         return Transcript(decoded.text, tuple(words))
 
     def transcribe(self, clip: Audio) -> Transcript:
@@ -164,6 +171,20 @@ class Recogniser:
             tokenizer=self.processor.tokenizer,
             feature_extractor=self.processor.feature_extractor,
         )
+
+
+def begin_word(first_letter: float, before: Sequence[Word], delay: float) -> float:
+    """When a word begins, s: its first letter's time less the delay, and not before the last word ends.
+
+    Args:
+        first_letter: when the model writes it, s.
+        before: the words before it.
+        delay: `Calibration.delay`, s.
+
+    >>> round(begin_word(1.0, [Word("MY", 0.7, 0.8, 1.0)], 0.1), 3), begin_word(0.85, [Word("MY", 0.7, 0.8, 1.0)], 0.1)
+    (0.9, 0.8)
+    """
+    return max(before[-1].end if before else 0.0, first_letter - delay)
 
 
 def collapse(path: Sequence[int], blank: int) -> tuple[list[int], list[int]]:

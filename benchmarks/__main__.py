@@ -13,6 +13,8 @@ Other measurements are commands of their own, and each takes --help:
     python -m benchmarks voice DIR             what ten sentences of one person teach
     python -m benchmarks digits SOURCE DEST    people's digits, from the Free Spoken Digit Dataset
     python -m benchmarks speed                 clips to text by pipeline, our recogniser and ONNX
+    python -m benchmarks boundaries            word boundaries against those of synthetic speech
+    python -m benchmarks hour                  an hour of sound: memory, a kill, and several processes
 """
 
 import argparse
@@ -29,7 +31,7 @@ from asr_helpers.cli.common import printable
 from . import tasks
 from .common import machine
 
-COMMANDS = ("people", "seeds", "voice", "digits", "speed")
+COMMANDS = ("people", "seeds", "voice", "digits", "speed", "boundaries", "hour")
 
 # name: what is measured, its unit, and whether more is better.
 MEASURED = {

@@ -1,9 +1,10 @@
 """Measures a recogniser on people's recordings: WER and CER, by speaker, with an interval.
 
-    python -m benchmarks people DIR [--model DIR] [--split NAME] [--clips N] [--json FILE]
+    python -m benchmarks people DIR [--model DIR] [--split NAME] [--clips N] [--lm FILE] [--json FILE]
 
 DIR holds LibriSpeech's form (SPEAKER/CHAPTER/*.trans.txt beside FLAC files) or the audiofolder form (metadata.csv
-with file_name, transcription and, where it is known, speaker). Clips are heard one at a time and decoded greedily.
+with file_name, transcription and, where it is known, speaker). Clips are heard one at a time, and decoded greedily
+unless --beam, --lm or --hotwords ask for a search.
 
 The 95 % interval resamples speakers where they are known: a person who is misheard once is misheard again, so a
 person's utterances are not independent, and an interval that draws them one by one is too narrow (Liu and Peng,
@@ -20,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from asr_helpers import AsrError, InputError, audio, evaluation, loading
-from asr_helpers.cli.common import positive, printable, quiet
+from asr_helpers.cli.common import positive, printable, quiet, takes_beam, with_beam
 from asr_helpers.evaluation import ErrorCounts, Scores
 from asr_helpers.inference import Recogniser, load_recogniser
 from asr_helpers.preprocessing import encode_text
@@ -294,10 +295,12 @@ def main(arguments: Sequence[str]) -> None:
         "--clips", type=positive, metavar="N", help="only N clips, drawn at random, the same ones each time"
     )
     parser.add_argument("--json", metavar="FILE", type=Path, help="write the result there, for a program to read")
+    takes_beam(parser)
     args = parser.parse_args(arguments)
     quiet()
     rows = draw_rows(read_people(args.data, args.split), args.clips)
-    found, pairs = measure(load_recogniser(args.model or source("demo").fine_tuned), rows)
+    recogniser = with_beam(load_recogniser(args.model or source("demo").fine_tuned), args)
+    found, pairs = measure(recogniser, rows)
     where, model = machine(), args.model or "demo"
     print(f"{report(found)}\non {where}")
     if args.json:

@@ -3,6 +3,7 @@
 import csv
 import doctest
 import json
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -22,7 +23,20 @@ from asr_helpers import AsrError, audio, collation, evaluation, inference, loadi
 from asr_helpers.audit import audit as audit_rows
 from asr_helpers.evaluation import ErrorCounts
 from asr_helpers.sources import source
-from benchmarks import audit, common, digits, guide, librispeech, people, seeds, tasks, trainings, voice
+from benchmarks import (
+    audit,
+    boundaries,
+    common,
+    digits,
+    guide,
+    hour,
+    librispeech,
+    people,
+    seeds,
+    tasks,
+    trainings,
+    voice,
+)
 
 ROOT = Path(__file__).resolve().parents[1]
 SETTING = tasks.Setting("demo", clips=8)
@@ -700,3 +714,46 @@ def test_a_taught_voice_is_reported_with_its_fall():
     assert voice.report(result) == "ann, seed 1: WER 0.800 before, 0.500 after (-38 %), 61 s"
     failed = voice.VoiceResult("ann", 1, before=0.8, after=None, seconds=3.0, failure="it collapsed")
     assert voice.report(failed) == "ann, seed 1: WER 0.800 before, 3 s; the training failed: it collapsed"
+
+
+# Word boundaries, and an hour
+
+needs_flite = pytest.mark.skipif(shutil.which("flite") is None, reason="flite is not installed")
+
+
+@needs_flite
+def test_flite_tells_where_its_words_lie(tmp_path):
+    path = tmp_path / "clip.wav"
+    words = boundaries.true_words("PAY MY CARD BILL PLEASE", "slt", path)
+    assert len(words) == 5
+    assert [left[1] <= right[0] for left, right in pairwise(words)] == [True] * 4
+    assert 0.1 < words[0][0] < words[-1][1] < soundfile.info(path).duration
+    # `flite -voice slt -psdur` says: pau:0.195 p:0.244 ey:0.383 ... d:0.903 b:0.941 ih:1.000 l:1.073 ...
+    assert words[0] == pytest.approx((0.195, 0.383), abs=0.02)
+    assert words[3] == pytest.approx((0.903, 1.073), abs=0.02)
+
+
+@needs_flite
+def test_words_are_found_where_flite_has_spoken_them():
+    recogniser = inference.load_recogniser(source("demo").fine_tuned)
+    late = boundaries.measure(recogniser, ["I WANT TO PAY MY CARD BILL", "MY CARD HAS BEEN STOLEN"], "slt")
+    assert late.shape == (12, 2)
+    assert np.abs(late).mean() < 0.06
+
+
+def test_boundaries_without_flite(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(AsrError, match="install the package flite"):
+        boundaries.speak("YES", "slt", tmp_path / "clip.wav")
+
+
+def test_an_hour_is_clips_and_pauses(tmp_path):
+    clips = [hour.Clip(np.full(8_000, level, np.float32), str(level)) for level in (0.25, -0.5)]
+    texts = hour.join(clips, 10, tmp_path / "whole.wav")
+    sound, rate = soundfile.read(tmp_path / "whole.wav")
+    assert 10 <= len(sound) / rate < 11.5
+    spoken = np.abs(sound) > 0.2
+    starts = np.flatnonzero(np.diff(spoken.astype(int), prepend=0) == 1)
+    assert [str(sound[start]) for start in starts] == texts
+    assert set(texts) == {"0.25", "-0.5"}
+    assert spoken.sum() == 8_000 * len(texts)

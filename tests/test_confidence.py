@@ -1,9 +1,11 @@
 """How sure a recogniser is of a word, and whether that is true."""
 
+import io
 import math
 
 import numpy as np
 import pytest
+import soundfile
 
 from asr_helpers import InputError, confidence, loading
 from asr_helpers.confidence import Calibration, HeardWords, fit, frame_certainty, judge, word_certainty
@@ -13,6 +15,12 @@ from asr_helpers.sources import source
 
 def heard(confidences, right):
     return HeardWords(np.array(confidences), np.array(confidences), np.array(right))
+
+
+def wav(waveform):
+    buffer = io.BytesIO()
+    soundfile.write(buffer, waveform, 16_000, format="WAV")
+    return buffer.getvalue()
 
 
 # Certainties
@@ -33,10 +41,17 @@ def test_certainty_is_tsallis_entropy_by_its_definition():
     np.testing.assert_allclose(frame_certainty(frames), 1 - entropy / largest)
 
 
-def test_a_words_blank_frames_do_not_count():
-    letter, doubtful_blank = [0.0, 1.0, 0.0], [0.4, 0.3, 0.3]
-    assert word_certainty(np.array([letter, doubtful_blank, letter]), blank=0) == 1
-    assert word_certainty(np.array([doubtful_blank]), blank=0) < 0.1  # there is nothing else
+def test_a_word_is_as_sure_as_its_least_sure_letter_where_that_is_surest():
+    blank, delimiter, sure, fair, poor = ([0.4, 0.2, 0.2, 0.2], [0.1, 0.5, 0.2, 0.2], [0, 0, 1, 0], [0, 0, 0.2, 0.8],
+                                          [0, 0, 0.4, 0.6])  # fmt: skip
+    word = np.array([delimiter, blank, sure, blank, poor, fair, poor, blank, sure])
+    assert word_certainty(word, silent=(0, 1)) == frame_certainty(np.array([fair]))[0] < 1
+    assert word_certainty(word[[0, 1, 2]], silent=(0, 1)) == 1
+    assert word_certainty(word, silent=(0,)) == frame_certainty(np.array([delimiter]))[0]  # here it is a letter
+
+
+def test_where_no_letter_is_likeliest_all_frames_count():
+    assert word_certainty(np.array([[0.4, 0.3, 0.3]] * 2), silent=(0,)) == frame_certainty(np.array([[0.4, 0.3, 0.3]]))
 
 
 # What they are worth
@@ -97,7 +112,7 @@ def rows():
 def test_the_shipped_recogniser_knows_how_sure_it_may_be(shipped, rows):
     assert shipped.calibration != Calibration()
     found = judge(shipped, rows["test"])
-    assert found.normalised_cross_entropy > 0.1
+    assert found.normalised_cross_entropy > 0.2
     assert found.calibration_error < 0.08
     assert len(found.right) > 500
 
@@ -123,13 +138,30 @@ def test_no_more_rows_are_heard_than_needed(shipped, rows, monkeypatch):
     assert len(taken) == 2
 
 
-BROKEN = [{"slope": "steep", "intercept": 0}, {"slope": 1}, [1, 2], {"slope": float("nan"), "intercept": 1}]
+BROKEN = [{"slope": "steep", "intercept": 0}, {"slope": 1}, [1, 2], {"slope": float("nan"), "intercept": 1},
+          {"slope": 1, "intercept": 0, "delay": "late"}]  # fmt: skip
 
 
 @pytest.mark.parametrize("written", BROKEN)
 def test_a_calibration_that_is_none(written):
     with pytest.raises(InputError, match=r"The confidence in config\.json is no slope and intercept but"):
         Calibration.read(written, "config.json")
+
+
+@pytest.mark.parametrize(
+    ("late", "noise", "found"), [(4, 0.0, 0.08), (20, 0.0, 0.15), (-3, 0.0, 0.0), (4, 0.001, 0.08)]
+)
+def test_the_delay_is_how_late_the_first_letter_is(shipped, monkeypatch, late, noise, found):
+    waveform = np.random.default_rng(0).normal(0, noise, 16_000).astype(np.float32)
+    waveform[4_800:9_600] += np.sin(np.arange(4_800)).astype(np.float32) / 2  # from 0.3 s, frame 15, to 0.6 s
+    blank, _ = shipped.silent
+    path = np.full(50, blank)
+    path[15 + late] = shipped.processor.tokenizer.convert_tokens_to_ids("A")
+    emission = np.full((50, shipped.model.config.vocab_size), 1e-3)
+    emission[range(50), path] = 0.9
+    monkeypatch.setattr(type(shipped), "emission", lambda self, sound: emission)
+    rows = [{"audio": wav(waveform), "transcription": "a"}] * 3
+    assert confidence.calibrate(shipped, rows).delay == pytest.approx(found, abs=0.011)
 
 
 def test_a_model_without_one_says_what_it_believes():

@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ import tiny
 import torch
 
 from asr_helpers import AsrError, audio, loading
-from asr_helpers.confidence import frame_certainty
+from asr_helpers.confidence import Calibration, frame_certainty
 from asr_helpers.inference import Recogniser, Word, collapse, load_recogniser
 from asr_helpers.sources import source
 
@@ -89,11 +90,20 @@ def test_a_letter_lasts_as_long_as_it_repeats(reader):
     assert (word.start, word.end) == pytest.approx((0.02, 0.08))
 
 
+def test_a_word_begins_before_its_first_letter_is_written(reader):
+    given = emission("---AA-B|CC--C", [0.9] * 13)
+    late = replace(reader, calibration=Calibration(delay=0.03)).decode(given).words
+    assert [(word.text, pytest.approx(word.start), word.end) for word in late] == [
+        (word.text, max(before, word.start - 0.03), word.end)
+        for before, word in zip((0, 0.14), reader.decode(given).words, strict=True)
+    ]
+
+
 def test_confidence_is_what_the_certainty_of_the_words_frames_is_worth(reader):
     given = emission("A-B|C", [0.9, 0.3, 0.4, 0.5, 0.8])
     first, second = reader.decode(given).words
     certain = frame_certainty(given)
-    assert first.confidence == pytest.approx(reader.calibration((certain[0] + certain[2]) / 2))  # not the blank's
+    assert first.confidence == pytest.approx(reader.calibration(min(certain[0], certain[2])))  # not the blank's
     assert second.confidence == pytest.approx(reader.calibration(certain[4]))
 
 

@@ -426,7 +426,7 @@ def test_a_span_is_marked_and_played_alone(rows):
 
 
 def test_a_mark_stands_on_the_time_axis(rows):
-    drawing = kit.Drawing("data:,", left=0.1, right=0.9, top=0.2, bottom=0.7)
+    drawing = kit.Drawing("data:,", 100, left=0.1, right=0.9, top=0.2, bottom=0.7)
     style = Page(kit.picture(drawing, "seen", (0.25, 0.5))).values("style")[-1]
     assert "left:30.00%;width:20.00%" in style
     assert "top:20.00%;height:50.00%" in style

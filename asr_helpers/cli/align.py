@@ -44,7 +44,8 @@ def align(args: argparse.Namespace) -> None:
     if not text:
         raise InputError(f"The text {said[:40]!r} has no letter that this recogniser writes: give what is said.")
     emission = recogniser.emission(audio.load(args.sound, recogniser.sampling_rate))
-    words = alignment.align_words(emission, text, alignment.Alphabet.of(recogniser), recogniser.frame)
+    alphabet, delay = alignment.Alphabet.of(recogniser), recogniser.calibration.delay
+    words = alignment.align_words(emission, text, alphabet, recogniser.frame, delay)
     if args.format == "text":
         content = "".join(f"{word_line(word)}\n" for word in words)
     else:

@@ -78,7 +78,8 @@ def text_panel(recogniser: Recogniser, hear: Hear, references: Sequence[str]) ->
             written = normalise_text(typed.value, characters).text
             if not written:
                 raise InputError("The typed text has no letter that this recogniser writes: type what is said.")
-            found["words"] = align_words(hear(found["row"])[1], written, alphabet, recogniser.frame)
+            emission, delay = hear(found["row"])[1], recogniser.calibration.delay
+            found["words"] = align_words(emission, written, alphabet, recogniser.frame, delay)
         with unheard(show_word, word):
             word.options = word_options(found["words"], "fit")
             word.value = -1

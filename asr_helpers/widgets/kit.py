@@ -113,11 +113,13 @@ class Drawing:
 
     Attributes:
         source: the PNG as a data address.
+        width: of the picture, px; a page that is narrower shrinks it.
         left, right: where its time axis begins and ends, as shares of its width.
         top, bottom: where its axes end, from above, as shares of its height.
     """
 
     source: str
+    width: int
     left: float
     right: float
     top: float
@@ -130,13 +132,14 @@ def draw(figure: Figure) -> Drawing:
     figure.set_layout_engine(None)
     figure.subplots_adjust(0.8 / width, 0.5 / height, 1 - 0.1 / width, 1 - 0.4 / height, wspace=0.25, hspace=0.12)
     canvas, file = FigureCanvasAgg(figure), io.BytesIO()
+    pixels = canvas.get_width_height()[0]
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph")  # what the font lacks is drawn as a box; the text stands beside
         canvas.draw()
     Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB").save(file, "png", compress_level=1)
     above, below = figure.axes[0].get_position(), figure.axes[-1].get_position()
     figure.clear()  # its parts know each other: without this they wait for the garbage collector
-    return Drawing(_address("image/png", file.getvalue()), above.x0, above.x1, 1 - above.y1, 1 - below.y0)
+    return Drawing(_address("image/png", file.getvalue()), pixels, above.x0, above.x1, 1 - above.y1, 1 - below.y0)
 
 
 def picture(drawing: Drawing, seen: str, *spans: tuple[float, float]) -> str:

@@ -65,6 +65,7 @@ def recording_view(recogniser: "Recogniser", recording: Audio) -> View:
             drawing = draw(plot_parts(waveform, rate, [heard[number] for number in inside], start))
             drawn.update(drawing=drawing, start=start, end=end)
             strip.children = [button(number) for number in inside]
+            strip.layout.max_width = f"{drawing.width}px"
             strip.layout.padding = f"0 {1 - drawing.right:.2%} 0 {drawing.left:.2%}"
             with unheard(show_part, parts):
                 parts.options = [(f"{clock(heard[number].start)} · {plain(heard[number].text)}", number)
@@ -77,7 +78,7 @@ def recording_view(recogniser: "Recogniser", recording: Audio) -> View:
         length = f"{(part.end - part.start) * 100:.0f} 1 0"
         made = ipywidgets.Button(
             tooltip=f"{clock(part.start)} {plain(part.text)}",
-            layout={"flex": length, "min_width": "4px", "margin": "0 1px"},
+            layout={"flex": length, "min_width": "4px", "margin": "0 1px 0 0", "padding": "0"},
         )
         made.on_click(lambda _: setattr(parts, "value", number))
         return made

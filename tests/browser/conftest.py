@@ -18,7 +18,15 @@ try:
 except ImportError as error:
     raise pytest.UsageError(f"tests/browser: {error.name} is missing; `make test-browser` installs it") from None
 import chromium
-from scratch import write_hostile, write_long, write_search, write_spoken, write_training, write_voice
+from scratch import (
+    write_hostile,
+    write_long,
+    write_recording,
+    write_search,
+    write_spoken,
+    write_training,
+    write_voice,
+)
 
 SCREENSHOTS = Path(os.environ.get("ASR_SCREENSHOTS", ROOT / "outputs" / "screenshots"))
 FAILURES = ROOT / "outputs" / "browser-failures"
@@ -41,6 +49,7 @@ def folder(tmp_path_factory) -> Path:
     write_long(folder / "long.ipynb")
     write_hostile(folder / "hostile.ipynb")
     write_search(folder / "search.ipynb")
+    write_recording(folder / "recording.ipynb")
     write_voice(folder / "voice.ipynb")
     write_voice(folder / "unrecorded.ipynb")
     return folder

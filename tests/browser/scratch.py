@@ -73,6 +73,20 @@ assert [audio.duration(clip) for clip in clips] == [10, 10, 10]""",
     )
 
 
+def write_recording(path: Path) -> None:
+    """Writes a notebook with the view of a recording that is longer than one section of its strip."""
+    write_notebook(
+        path,
+        imports=IMPORTS,
+        sound="""\
+pause = np.zeros(6_000, "float32")
+parts = [part for clip in splits["test"]["audio"][:54] for part in (audio.decode(clip)[0], pause)]
+calls = audio.encode(np.concatenate(parts), 8_000)
+assert 200 < audio.duration(calls) < 300""",
+        recording="widgets.recording_view(recogniser, calls)",
+    )
+
+
 def write_search(path: Path) -> None:
     """Writes a notebook with the views of errors and of emissions, on a recogniser with a language model."""
     write_notebook(

@@ -29,6 +29,7 @@ HOMES = {
     "search": "search.ipynb",  # a recogniser with a language model, in the views of errors and emissions
     "training": "training.ipynb",  # 05 in little: its own training takes minutes
     "microphone": "voice.ipynb",
+    "recording": "recording.ipynb",
 }
 
 
@@ -410,6 +411,45 @@ def test_training(notebook: Notebook, screenshot):
         assert re.search(rf"{name} [\d.]+", seen), name
     assert flaws(view) == []
     screenshot(view, "training")
+
+
+@shown("recording")
+def test_recording(notebook: Notebook, screenshot):
+    view = notebook.view("asr-recording-view")
+    parts, strip = view.locator(".widget-select select"), view.locator("button[title*=':']")
+    everything = options(parts)
+    assert strip.count() == len(everything) > 30
+    end = int(see(view, r"Waveform from 0:00 to (\d):\d\d, cut into (\d+) parts\.").group(1))
+    assert end == 3
+    whole = view.get_by_role("img").evaluate("image => image.src")
+    assert flaws(view) == []
+
+    # A click on the strip, and a key, play their part and show its words
+    strip.nth(4).click()
+    expect(parts.locator("option:checked")).to_have_text(parts.locator("option").nth(4).inner_text())
+    lengths = [seconds_of_sound(view)]
+    written = everything[4].split(" · ")[1]
+    expect(view.locator("span[title*='sure']")).to_have_text(written.split())
+    strip.nth(5).press("Enter")
+    expect(view.locator("span[title*='sure']")).to_have_text(everything[5].split(" · ")[1].split())
+    lengths.append(seconds_of_sound(view))
+    assert all(0.5 < length < 7 for length in lengths)
+    assert lengths[0] != lengths[1]
+    assert view.get_by_role("img").evaluate("image => image.src") == whole, "the picture stays, the mark moves"
+    screenshot(view, "recording")
+
+    # The strip lies below its picture: each button as wide as its part, from left to right
+    boxes = [button.bounding_box() for button in strip.all()]
+    image = view.get_by_role("img").bounding_box()
+    assert image["x"] < boxes[0]["x"] < image["x"] + 0.15 * image["width"]
+    assert image["x"] + 0.95 * image["width"] < boxes[-1]["x"] + boxes[-1]["width"] < image["x"] + image["width"] + 1
+    assert [box["x"] for box in boxes] == sorted(box["x"] for box in boxes)
+
+    # The rest is another section
+    view.get_by_label("section").select_option("from 3:00")
+    see(view, "Waveform from 3:0")
+    assert options(parts)[0].startswith("3:0")
+    assert flaws(view) == []
 
 
 def upload(view: Locator, name: str, content: bytes) -> None:
