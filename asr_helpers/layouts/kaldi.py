@@ -73,16 +73,16 @@ def read(tables: Sequence[Path], data: Path) -> Iterator[Utterance]:
             parts = {name: (name, None, None, where) for name, (_, where) in sounds.items()}
         for name, (_, where) in texts.items():
             if name not in parts:
-                raise InputError(f"{where}: {name} has a text and no sound: {_MEND}.")
+                raise InputError(f"{where}: {name[:60]} has a text and no sound: {_MEND}.")
         split = split_below(home.resolve(), data.resolve().parent)
         folders = tuple(filter(None, (_dump(table), home, data)))
         for name, (recording, start, end, where) in parts.items():
             if recording not in sounds:
-                raise InputError(f"{where}: there is no recording {recording!r} in {str(table)!r}: {_MEND}.")
+                raise InputError(f"{where}: there is no recording {recording[:60]!r} in {str(table)!r}: {_MEND}.")
             if name not in texts:
-                raise InputError(f"{where}: {name} has a sound and no text: {_MEND}.")
+                raise InputError(f"{where}: {name[:60]} has a sound and no text: {_MEND}.")
             if speakers and name not in speakers:
-                raise InputError(f"{where}: {name} has no speaker in {str(home / 'utt2spk')!r}: {_MEND}.")
+                raise InputError(f"{where}: {name[:60]} has no speaker in {str(home / 'utt2spk')!r}: {_MEND}.")
             path, said_at = sounds[recording]
             yield Utterance(
                 said_at if start is None else where, path, texts[name][0], folders, split, speakers.get(name, ""),
@@ -102,7 +102,7 @@ def _pairs(table: Path, bare: bool = False) -> Iterator[tuple[str, str, str]]:
         if not name or not (rest or bare):
             raise InputError(f"{where}: {line[:40]!r} is not a name and what belongs to it: correct the line.")
         if name in seen:
-            raise InputError(f"{where}: {name} stands in line {seen[name]} already: take one of them out.")
+            raise InputError(f"{where}: {name[:60]} stands in line {seen[name]} already: take one of them out.")
         seen[name] = number
         yield name, rest[0] if rest else "", where
 
