@@ -37,7 +37,8 @@ def write_folder(splits: Mapping[str, "Dataset"], folder: Path) -> tuple[dict[st
         InputError: the folder is not empty.
     """
     _make(folder)
-    written, left_out = {}, []
+    written: dict[str, int] = {}
+    left_out: list[dict[str, Any]] = []
     for split, rows in splits.items():
         (folder / split).mkdir()
         columns = [name for name in rows.column_names if name not in ("audio", "file_name")]
@@ -66,7 +67,8 @@ def write_parquet(splits: Mapping[str, "Dataset"], folder: Path) -> tuple[dict[s
     from pyarrow.parquet import ParquetWriter
 
     _make(folder)
-    written, left_out = {}, []
+    written: dict[str, int] = {}
+    left_out: list[dict[str, Any]] = []
     for split, rows in splits.items():
         features = rows.features.copy()
         features["audio"] = Audio()  # for whoever loads them: a column of sound

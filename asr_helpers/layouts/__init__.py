@@ -8,6 +8,7 @@ stands for lies in DATA, or below the folder that `--audio-root` names.
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,7 @@ def find_layout(data: Path, columns: Mapping[str, str]) -> tuple[Layout, list[Pa
     Raises:
         InputError: it has none of the layouts, or several.
     """
-    sheet = Layout("spreadsheet", SPREADSHEET, spreadsheet.find, lambda *of: spreadsheet.read(*of, columns=columns))
+    sheet = Layout("spreadsheet", SPREADSHEET, spreadsheet.find, partial(spreadsheet.read, columns=columns))
     tables = tables_in(data)
     fits = [] if columns else [(one, found) for one in LAYOUTS if (found := one.find(tables))]
     if {one.name for one, _ in fits} == {"Kaldi", "ESPnet"}:  # a recipe's data/ is what its dump/ was made of
