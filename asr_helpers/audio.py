@@ -9,7 +9,6 @@ resampling is soxr's: no system package is needed.
 
 import io
 import os
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,12 +18,12 @@ import soundfile
 import soxr
 
 from . import InputError
+from .fragments import file_of, times_of
 
 Audio = dict | str | os.PathLike | bytes
 # Hz. Below, speech is not understood, and a wrong header would blow a clip up many times over when it is resampled.
 LOWEST_RATE, HIGHEST_RATE = 4_000, 384_000
 FRAME = 0.02  # s: a clip's loudness is looked at in pieces of this length
-PART = re.compile(r"#t=(\d+(?:\.\d+)?)(?:,(\d+(?:\.\d+)?))?$")  # as in W3C's Media Fragments
 OVERSHOOT = 0.5  # s: what a part may reach beyond its file's end, as in Kaldi's extract-segments
 
 
@@ -90,37 +89,13 @@ def as_waveform(samples: np.ndarray) -> np.ndarray:
     return samples
 
 
-def part_of(path: str | os.PathLike, start: float | None, end: float | None = None) -> str:
-    """The path of a part of a file; without a start, the file's own.
-
-    >>> part_of("talk.flac", 12.5, 15), part_of("talk.flac", 12.5), part_of("talk.flac", None)
-    ('talk.flac#t=12.5,15', 'talk.flac#t=12.5', 'talk.flac')
-    """
-    if start is None:
-        return str(path)
-    times = (f"{time:.6f}".rstrip("0").rstrip(".") for time in (start, end) if time is not None)
-    return f"{path}#t={','.join(times)}"
-
-
-def file_of(path: str | os.PathLike) -> str:
-    """The file that a path is of, without the part that is meant. Whoever opens or checks a path does so with this.
-
-    >>> file_of("talk.flac#t=12.5,15")
-    'talk.flac'
-    """
-    path = str(path)
-    while match := PART.search(path):  # each: what is opened must be what was checked
-        path = path[: match.start()]
-    return path
-
-
 def _times(path: str | os.PathLike, file: soundfile.SoundFile) -> tuple[int, int] | None:
     """The first sample of the part that a path means, and the one behind its last; None for the whole file."""
-    match = PART.search(str(path))
-    if not match:
+    times = times_of(path)
+    if not times:
         return None
     length = file.frames / file.samplerate
-    start, end = float(match[1]), float(match[2] or length)
+    start, end = times[0], length if times[1] is None else times[1]
     if not start < end or start >= length or end > length + OVERSHOOT:
         raise InputError(f"{str(path)!r}: there is no such part, the file has {length:.2f} s: correct the times.")
     return round(start * file.samplerate), min(round(end * file.samplerate), file.frames)
@@ -171,7 +146,7 @@ def open_sound(audio: Audio | int) -> soundfile.SoundFile:
         content = audio["bytes"] if audio.get("bytes") is not None else audio.get("path")
     if content is None:
         raise InputError("A row's audio holds neither bytes nor a path: there is no sound to read.")
-    if not isinstance(content, bytes) and PART.search(str(content)):
+    if not isinstance(content, bytes) and times_of(content):
         content = read_part(content)
     if isinstance(content, bytes):
         content = _Bytes(content)
@@ -281,7 +256,7 @@ def duration(audio: Audio) -> float:
     content = audio
     if isinstance(audio, dict):
         content = audio["path"] if audio.get("bytes") is None else audio["bytes"]
-    if isinstance(content, (str, os.PathLike)) and PART.search(str(content)):
+    if isinstance(content, (str, os.PathLike)) and times_of(content):
         with open_sound(file_of(content)) as file:
             first, last = _times(content, file) or (0, file.frames)
             return (last - first) / file.samplerate

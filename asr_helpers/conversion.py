@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import soundfile
 
 from . import AsrError, InputError, audio
+from .fragments import file_of, times_of
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -127,9 +128,9 @@ def sound_file(clip: dict[str, Any]) -> tuple[bytes, str]:
     path = clip.get("path") or ""
     if clip.get("bytes") is not None:
         return clip["bytes"], ending or Path(path).suffix
-    if not audio.PART.search(path):
+    if not times_of(path):
         return Path(path).read_bytes(), ending or Path(path).suffix
-    with audio.open_sound(audio.file_of(path)) as file:
+    with audio.open_sound(file_of(path)) as file:
         width = file.subtype if file.subtype in WIDTHS else "PCM_16"
     with audio.open_sound(clip) as file:
         samples, rate = audio.read_samples(file, clip), file.samplerate

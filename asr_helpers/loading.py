@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import AsrError, InputError, audio
 from .compat import split_of_word
+from .fragments import file_of
 from .layouts import layout_rows
 from .layouts.encodings import not_utf_8
 from .layouts.paths import LEADS_OUT, leads_out
@@ -163,7 +164,7 @@ def folder_rows(
             outside = _leaves(name, path, folder)
             if outside and not outside_files:
                 raise InputError(f"{where}: {str(name)!r} leads out of {folder!r}: bring the file into the folder.")
-            if not missing_files and not outside and not os.path.isfile(audio.file_of(path)):
+            if not missing_files and not outside and not os.path.isfile(file_of(path)):
                 raise InputError(f"{where}: there is no file {str(path)!r}.")
             row = {**line, "audio": None if outside else str(path.absolute())}
             if outside_files:

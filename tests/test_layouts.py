@@ -14,6 +14,7 @@ import tiny
 from asr_helpers import AsrError, audio, loading, speakers
 from asr_helpers.audit import audit_splits
 from asr_helpers.cli import main
+from asr_helpers.fragments import file_of
 from asr_helpers.layouts.encodings import guess_encoding
 from asr_helpers.layouts.librispeech import read_librispeech
 from asr_helpers.sources import source
@@ -49,7 +50,7 @@ def everything(splits):
 def test_each_layout_holds_the_clips_that_were_written(corpus, name):
     """The same samples, text and speaker as the demo's clips that it was made of; nothing else, nothing twice."""
     rows = everything(loading.published_splits(corpus(name)))
-    by_name = {Path(audio.file_of(row["audio"]["path"])).stem: row for row in rows}
+    by_name = {Path(file_of(row["audio"]["path"])).stem: row for row in rows}
     assert len(rows) == len(by_name) == len(corpora.clips())
     for clip in corpora.clips():
         row = by_name[clip.name]
@@ -67,7 +68,7 @@ def test_each_layout_is_split_without_a_speaker_on_two_sides(corpus, name):
     splits = loading.load_splits(corpus(name))
     assert sum(map(len, splits.values())) == len(corpora.clips())
     stems = {
-        split: {Path(audio.file_of(row["audio"]["path"])).stem.split("-")[0] for row in rows}
+        split: {Path(file_of(row["audio"]["path"])).stem.split("-")[0] for row in rows}
         for split, rows in splits.items()
     }
     assert list(stems) == ["train", "validation", "test"]
@@ -117,7 +118,7 @@ def test_segments_are_parts_of_recordings(tmp_path):
     rows = loading.load_rows(source(corpora.write_kaldi(tmp_path / "data", segments=True)))
     clips = {clip.name: clip for clip in corpora.clips()}
     assert len(rows) == len(clips)
-    assert len({audio.file_of(clip["path"]) for clip in rows["audio"]}) == corpora.SPEAKERS
+    assert len({file_of(clip["path"]) for clip in rows["audio"]}) == corpora.SPEAKERS
     for row in rows:
         waveform, rate = audio.decode(clips[row["id"]].content)
         np.testing.assert_allclose(audio.decode(row["audio"])[0], waveform, atol=1e-4)

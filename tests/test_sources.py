@@ -95,7 +95,7 @@ def test_an_unknown_source_is_refused_in_one_sentence_that_names_it(name):
 def test_a_file_that_is_no_table_is_no_source(tmp_path):
     file = tmp_path / "notes.txt"
     file.write_text("file_name,transcription\n")
-    with pytest.raises(AsrError, match="notes.txt"):
+    with pytest.raises(AsrError, match=r"notes\.txt"):
         loading.load_splits(source(file))
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import soundfile
 
 from .. import AsrError, audio
+from ..fragments import file_of, times_of
 from ..preprocessing import frames_needed
 from .reasons import Model, Row
 
@@ -78,10 +79,10 @@ def examine_clip(row: Row, clip: Any, model: Model) -> None:
     if content is None and isinstance(clip, dict):
         content = clip.get("path")
     if isinstance(content, (str, os.PathLike)):
-        if not os.path.isfile(audio.file_of(content)):
+        if not os.path.isfile(file_of(content)):
             row.problems["missing-file"] = f"There is no file {row.file!r}: correct its name or bring it."
             return
-        if audio.PART.search(str(content)):
+        if times_of(content):
             content = _read_part(row, str(content))
             if content is None:
                 return

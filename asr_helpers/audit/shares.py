@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__
-from ..audio import file_of
+from ..fragments import file_of
 from .reasons import Model, Row
 
 WAIT = 0.1  # s between two looks for another rank's file

@@ -1,7 +1,7 @@
 """01  Corpora as one finds them: the layouts other toolkits and publishers use, each read as it lies.
 
 Conventions: nothing is copied, run, unpacked or fetched. A row holds `audio` (a path, with the part of the sound that
-is meant behind it: see `audio.file_of`), `transcription`, `id` and, where speakers are named, `speaker`. What a path
+is meant behind it: see `fragments`), `transcription`, `id` and, where speakers are named, `speaker`. What a path
 stands for lies in DATA, or below the folder that `--audio-root` names.
 """
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import InputError
-from ..audio import file_of, part_of
+from ..fragments import file_of, part_of
 from . import common_voice, kaldi, librispeech, manifests, spreadsheet
 from .paths import LEADS_OUT, leads_out, locate
 from .tables import Utterance, tables_in

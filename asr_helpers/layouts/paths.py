@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path, PureWindowsPath
 
-from ..audio import file_of
+from ..fragments import file_of
 
 # In a row for the audit: its path as the table writes it, where that leads out of the folder, and "" where it does not.
 # Such a row has no audio, so that nothing can open it.
