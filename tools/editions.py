@@ -29,14 +29,24 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from tools import edition_checks  # noqa: E402
+from tools.edition_texts import (  # noqa: E402
+    BADGE,
+    BADGES,
+    FENCE,
+    LANGUAGES,
+    LINE_OF_LANGUAGES,
+    NAMES,
+    NOTEBOOKS,
+    README,
+    RIGHT_TO_LEFT,
+    Text,
+    bare,
+    page_texts,
+    sources,
+)  # fmt: skip
 
-NOTEBOOKS = ROOT / "notebooks"
 LOCALE = NOTEBOOKS / "locale"
-README = ROOT / "README.md"
 
-NAMES = {"en": "English", "ja": "日本語", "ko": "한국어", "ar": "العربية"}
-LANGUAGES = ("ja", "ko", "ar")
-RIGHT_TO_LEFT = {"ar"}
 # What stands below a text that is not translated, or was translated from an older English one.
 BEHIND = {
     "ja": "*（この部分はまだ英語のままです）*",
@@ -44,68 +54,8 @@ BEHIND = {
     "ar": "*(لم يُترجم هذا الجزء بعد)*",
 }
 
-_LINE_OF_LANGUAGES = re.compile(rf"\n+(?:\[(?:{'|'.join(NAMES.values())})\]\([^)\n]*\)(?: · )?){{2,}}(?=\n|\Z)")
-_BADGE = re.compile(r"\n+\[!\[Open In Colab\][^\n]*")
-_BADGES = re.compile(r"(<!-- badges -->\n)(.*?)(<!-- /badges -->)", re.DOTALL)
-_FENCE = re.compile(r"(^```.*?^```[^\n]*$)", re.DOTALL | re.MULTILINE)
 _INLINE_CODE = re.compile(r"(?<!`)(`+)(?!`).+?(?<!`)\1(?!`)", re.DOTALL)
 _LINK = re.compile(r"(?<=\]\()([^)\s]+)(?=\))")
-_HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
-
-
-# Texts: what is translated, piece by piece
-
-
-@dataclass(frozen=True)
-class Text:
-    """A piece of English to translate: `context` is its lasting name, `source` what it says."""
-
-    context: str
-    source: str
-
-
-def bare(source: str) -> str:
-    """A text without what tools write into it: badges and the line of languages."""
-    source = _BADGES.sub(r"\1\3", _BADGE.sub("", source))
-    return _LINE_OF_LANGUAGES.sub("", source)
-
-
-def notebook_texts(path: Path) -> list[Text]:
-    """The Markdown cells of a notebook."""
-    cells = nbformat.read(path, as_version=4).cells
-    return [Text(cell.id, bare(cell.source)) for cell in cells if cell.cell_type == "markdown"]
-
-
-def page_texts(path: Path) -> list[Text]:
-    """The sections of a Markdown file, each from its heading to the next; the heading's words name it.
-
-    Joined by an empty line they are the file again.
-    """
-    sections = [[]]
-    for part in _FENCE.split(bare(path.read_text(encoding="utf-8"))):
-        if part.startswith("```"):
-            sections[-1].append(part)
-            continue
-        first, *others = re.split(r"(?=^#+ )", part, flags=re.MULTILINE)
-        sections[-1].append(first)
-        sections += [[other] for other in others]
-    texts = ["".join(section).strip() for section in sections]
-    return [Text(_name(text), text) for text in texts if text]
-
-
-def _name(text: str) -> str:
-    heading = _HEADING.match(text)
-    return re.sub(r"[^a-z0-9]+", "-", heading[1].lower()).strip("-") if heading else "top"
-
-
-def sources(names: list[str]) -> dict[str, list[Text]]:
-    """What is translated, by catalogue; with names, the catalogues whose names begin with one of them."""
-    found = {path.stem: notebook_texts(path) for path in sorted(NOTEBOOKS.glob("*.ipynb"))}
-    found["README"] = page_texts(README)
-    for name in names:
-        if not any(stem.startswith(name) for stem in found):
-            raise SystemExit(f"no catalogue's name begins with {name!r}: they are {', '.join(found)}")
-    return {stem: texts for stem, texts in found.items() if not names or stem.startswith(tuple(names))}
 
 
 # Catalogues
@@ -185,7 +135,7 @@ class Edition:
         source, translated = catalogue.get(text.context, ("", ""))
         if source != text.source:  # missing, fuzzy, or translated from another English text
             translated = f"{text.source}\n\n{BEHIND[self.language]}"
-        parts = _FENCE.split(translated)
+        parts = FENCE.split(translated)
         parts[::2] = [_LINK.sub(lambda match: self._link(match[0], english), part) for part in parts[::2]]
         return "".join(parts)
 
@@ -205,7 +155,7 @@ class Edition:
                 continue
             translated = self.translate(Text(cell.id, bare(cell.source)), catalogue, english)
             if number == 0:
-                if badge := _BADGE.search(cell.source):
+                if badge := BADGE.search(cell.source):
                     place = self.path(english).relative_to(NOTEBOOKS).as_posix()
                     heading, newline, rest = translated.partition("\n")
                     translated = heading + badge[0].replace(f"/{english.name})", f"/{place})") + newline + rest
@@ -215,7 +165,7 @@ class Edition:
 
     def page(self, english: Path) -> str:
         """The edition of a Markdown file."""
-        badges, catalogue = _BADGES.search(english.read_text(encoding="utf-8")), self.catalogue(english.stem)
+        badges, catalogue = BADGES.search(english.read_text(encoding="utf-8")), self.catalogue(english.stem)
         texts = [self.translate(text, catalogue, english) for text in page_texts(english)]
         heading, newline, rest = texts[0].partition("\n")
         texts[0] = heading + self.line_of_languages(english) + newline + rest
@@ -225,7 +175,7 @@ class Edition:
         first = sorted(NOTEBOOKS.glob("*.ipynb"))[0]
         own = self.path(first).relative_to(ROOT).as_posix()
         lines = badges[2].replace(first.relative_to(ROOT).as_posix(), own) if badges else ""
-        return _BADGES.sub(lambda match: match[1] + lines + match[3], whole)
+        return BADGES.sub(lambda match: match[1] + lines + match[3], whole)
 
     def line_of_languages(self, english: Path) -> str:
         """The line that names the other editions of a file; "" where there are none."""
@@ -248,7 +198,7 @@ def right_to_left(source: str) -> str:
     <BLANKLINE>
     </div>
     """
-    parts = _FENCE.split(source)
+    parts = FENCE.split(source)
     parts[1::2] = [f'<div dir="ltr">\n\n{fence}\n\n</div>' for fence in parts[1::2]]
     parts[::2] = [_right_to_left_prose(part) for part in parts[::2]]
     return f'<div dir="rtl">\n\n{"".join(parts)}\n\n</div>'
@@ -268,9 +218,9 @@ def with_line_of_languages(english: Path) -> str:
     line = Edition("en").line_of_languages(english)
     if english.suffix == ".ipynb":
         nb = nbformat.read(english, as_version=4)
-        nb.cells[0].source = _LINE_OF_LANGUAGES.sub("", nb.cells[0].source) + line
+        nb.cells[0].source = LINE_OF_LANGUAGES.sub("", nb.cells[0].source) + line
         return nbformat.writes(nb).rstrip("\n") + "\n"
-    heading, newline, rest = _LINE_OF_LANGUAGES.sub("", english.read_text(encoding="utf-8")).partition("\n")
+    heading, newline, rest = LINE_OF_LANGUAGES.sub("", english.read_text(encoding="utf-8")).partition("\n")
     return heading + line + newline + rest
 
 
@@ -353,9 +303,7 @@ def main() -> None:
         added.add_argument("names", nargs="*", metavar="NAME")
         added.add_argument("--language", choices=LANGUAGES, help="one language; all of them without it")
         if command == "check":
-            added.add_argument(
-                "--locale", type=Path, metavar="DIR", help="check these catalogues, no editions"
-            )
+            added.add_argument("--locale", type=Path, metavar="DIR", help="check these catalogues, no editions")
             added.add_argument("--release", action="store_true", help="a text that is behind is a breach")
     args = parser.parse_args()
     chosen = [args.language] if args.language else languages(getattr(args, "locale", None))
