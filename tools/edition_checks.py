@@ -27,6 +27,7 @@ _HAN = r"\u4e00-\u9fff\u3005"
 # What a text in the language is written with; what it must hold at least once.
 SCRIPTS = {"ja": f"[{_KANA}{_HAN}]", "ko": f"[{_HANGUL}]", "ar": f"[{_ARABIC}]"}
 OWN = {"ja": f"[{_KANA}]", "ko": f"[{_HANGUL}]", "ar": f"[{_ARABIC}]"}
+DENSE = {"ja", "ko"}  # one sign says what two letters say
 # Punctuation of another script. A comma in 8,000 or a point in 0.5 has digits on both sides.
 MIXED = {
     "ja": rf"(?<=[{_KANA}{_HAN}」）])[,.;:?!](?!\d)|[，．؛،؟]",
@@ -114,7 +115,7 @@ def shape(source: str) -> Shape:
     prose = "".join(plain).strip()
     kept["placeholders"].update(_PLACEHOLDER.findall(prose))
     kept["arrows"].update(re.findall(r"[←→]", prose))
-    return Shape(kept, prose, tuple(texts))
+    return Shape(kept, _PLACEHOLDER.sub(_EMPTY, prose), tuple(texts))
 
 
 def structure(language: str, english: str, translated: str) -> Iterator[str]:
@@ -146,7 +147,7 @@ def script(language: str, english: str, translated: str) -> Iterator[str]:
     ours, plain = shape(english).plain, shape(translated).plain
     # Quotations and what stands in brackets may be English: what a clip says, a term's English word.
     unquoted = _QUOTED.sub(_EMPTY, plain)
-    if not re.search(r"[A-Za-z]{2}", _QUOTED.sub("", ours)):
+    if not re.search(r"[A-Za-z]{3}", _QUOTED.sub("", ours)):
         return  # nothing to translate
     letters = [letter for letter in unquoted if unicodedata.category(letter)[0] == "L"]
     own = [letter for letter in letters if re.match(SCRIPTS[language], letter)]
@@ -154,7 +155,7 @@ def script(language: str, english: str, translated: str) -> Iterator[str]:
     needed = SCRIPTS if language == "ja" and len(letters) < TOO_SHORT_TO_MEASURE else OWN
     if not re.search(needed[language], plain):
         yield f"script: no letter of the language ({language})"
-    elif letters and len(own) < LEAST_SCRIPT * len(letters) * (0.5 if language == "ja" else 1):  # one sign, two letters
+    elif letters and len(own) < LEAST_SCRIPT * len(letters) / (2 if language in DENSE else 1):
         yield f"script: {len(own)} of {len(letters)} letters are the language's"
     for run in _ENGLISH.findall(unquoted):
         if len(set(run.lower().split()) & _FUNCTION_WORDS) >= 2:
@@ -169,12 +170,12 @@ def script(language: str, english: str, translated: str) -> Iterator[str]:
 def length(language: str, english: str, translated: str) -> Iterator[str]:
     """Whether the translation is 0.4 to 2 times as long as the English.
 
-    A Japanese sign says what two letters say, and is drawn as wide as two: it counts as two.
+    A kana, a kanji or a syllable of Hangul says what two letters say, and is drawn as wide as two: it counts as two.
     """
     ours, theirs = (re.sub(r"\s+", " ", shape(text).plain) for text in (english, translated))
     if len(ours) < TOO_SHORT_TO_MEASURE:
         return
-    size = sum(1 + (language == "ja" and unicodedata.east_asian_width(sign) in "WF") for sign in theirs)
+    size = sum(1 + (language in DENSE and unicodedata.east_asian_width(sign) in "WF") for sign in theirs)
     if not SHORTEST <= size / len(ours) <= LONGEST:
         yield f"length: {size / len(ours):.2f} times the English"
 

@@ -29,10 +29,18 @@ _HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Text:
-    """A piece of English to translate: `context` is its lasting name, `source` what it says."""
+    """A piece of English to translate: `context` is its lasting name, `source` what it says.
 
-    context: str
+    A word of the package's views has no context: it is known by what it says, as gettext has it.
+    """
+
+    context: str | None
     source: str
+
+    @property
+    def name(self) -> str:
+        """What it is known by in its catalogue."""
+        return self.context or self.source
 
 
 def bare(source: str) -> str:
@@ -97,10 +105,22 @@ def site_texts() -> list[Text]:
     return texts
 
 
+def view_texts() -> list[Text]:
+    """The words of the package's views and pictures: what is given to `say`, `label` and `mark`."""
+    found = {}
+    for path in [PACKAGE / "plots.py", *sorted((PACKAGE / "widgets").glob("*.py"))]:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("say", "label", "mark") and node.args:
+                message = node.args[0]
+                if isinstance(message, ast.Constant) and isinstance(message.value, str):
+                    found[message.value] = Text(None, message.value)
+    return list(found.values())
+
+
 def sources(names: list[str]) -> dict[str, list[Text]]:
     """What is translated, by catalogue; with names, the catalogues whose names begin with one of them."""
     found = {path.stem: notebook_texts(path) for path in sorted(NOTEBOOKS.glob("*.ipynb"))}
-    found |= {"README": page_texts(README), "site": site_texts()}
+    found |= {"README": page_texts(README), "site": site_texts(), "views": view_texts()}
     for name in names:
         if not any(stem.startswith(name) for stem in found):
             raise SystemExit(f"no catalogue's name begins with {name!r}: they are {', '.join(found)}")

@@ -37,6 +37,7 @@ from tools.edition_texts import (  # noqa: E402
     LINE_OF_LANGUAGES,
     NAMES,
     NOTEBOOKS,
+    PACKAGE,
     README,
     RIGHT_TO_LEFT,
     Text,
@@ -77,11 +78,11 @@ def update(catalogue: polib.POFile, texts: list[Text]) -> None:
     A changed text keeps its translation, marked fuzzy, with the English that it translates as the previous one. A
     text under a new name takes over the translation of the vanished one most like it.
     """
-    old = {entry.msgctxt: entry for entry in catalogue if not entry.obsolete}
-    vanished = {entry.msgid: entry for name, entry in old.items() if name not in {text.context for text in texts}}
+    old = {entry.msgctxt or entry.msgid: entry for entry in catalogue if not entry.obsolete}
+    vanished = {entry.msgid: entry for name, entry in old.items() if name not in {text.name for text in texts}}
     entries = []
     for text in texts:
-        entry = old.get(text.context)
+        entry = old.get(text.name)
         if entry is None and (like := difflib.get_close_matches(text.source, vanished, 1, cutoff=0.7)):
             entry = vanished.pop(like[0])
             entry.msgctxt = text.context
@@ -101,7 +102,11 @@ def update(catalogue: polib.POFile, texts: list[Text]) -> None:
 
 def translations(catalogue: polib.POFile) -> dict[str, tuple[str, str]]:
     """English and translation of each entry that is translated and not fuzzy, by its context."""
-    return {entry.msgctxt: (entry.msgid, entry.msgstr) for entry in catalogue if entry.msgstr and not entry.fuzzy}
+    return {
+        entry.msgctxt or entry.msgid: (entry.msgid, entry.msgstr)
+        for entry in catalogue
+        if entry.msgstr and not entry.fuzzy
+    }
 
 
 def languages(locale: Path | None = None) -> list[str]:
@@ -132,7 +137,7 @@ class Edition:
 
     def translate(self, text: Text, catalogue: dict[str, tuple[str, str]], english: Path) -> str:
         """A text in this edition's language, with links that hold where the edition is."""
-        source, translated = catalogue.get(text.context, ("", ""))
+        source, translated = catalogue.get(text.name, ("", ""))
         if source != text.source:  # missing, fuzzy, or translated from another English text
             translated = f"{text.source}\n\n{BEHIND[self.language]}"
         parts = FENCE.split(translated)
@@ -224,17 +229,30 @@ def with_line_of_languages(english: Path) -> str:
     return heading + line + newline + rest
 
 
-def built(names: list[str], chosen: list[str]) -> dict[Path, str]:
+def view_words(language: str) -> bytes:
+    """The words of views and pictures, compiled for gettext; without those that are behind the English."""
+    compiled = polib.POFile()
+    compiled.metadata = {"Language": language, "Content-Type": "text/plain; charset=UTF-8"}
+    for source, translated in Edition(language).catalogue("views").values():
+        compiled.append(polib.POEntry(msgid=source, msgstr=translated))
+    return compiled.to_binary()
+
+
+def built(names: list[str], chosen: list[str]) -> dict[Path, bytes]:
     """What the editions' files hold, by path, those of the English files among them."""
     files = {}
+    if not names or "views".startswith(tuple(names)):
+        words = PACKAGE / "locale"
+        files = {words / tag / "LC_MESSAGES" / "asr_helpers.mo": view_words(tag) for tag in chosen}
     for english in [*sorted(NOTEBOOKS.glob("*.ipynb")), README]:
         if names and not english.stem.startswith(tuple(names)):
             continue
-        files[english] = with_line_of_languages(english)
+        files[english] = with_line_of_languages(english).encode()
         for edition in map(Edition, chosen):
             path = edition.path(english)
             if path != english:
-                files[path] = edition.notebook(english) if path.suffix == ".ipynb" else edition.page(english)
+                text = edition.notebook(english) if path.suffix == ".ipynb" else edition.page(english)
+                files[path] = text.encode()
     return files
 
 
@@ -253,8 +271,8 @@ def catalogue_breaches(locale: Path, language: str, names: list[str]) -> tuple[l
         catalogue = read_catalogue(path)
         done = translations(catalogue)
         for text in texts:
-            source, translated = done.get(text.context, (None, ""))
-            here = f"{language}/{name}: {text.context}"
+            source, translated = done.get(text.name, (None, ""))
+            here = f"{language}/{name}: {text.name[:60]}"
             if source != text.source:
                 behind.append(f"{here}: {'is not translated' if source is None else 'translates an older text'}")
             else:
@@ -267,11 +285,11 @@ def catalogue_breaches(locale: Path, language: str, names: list[str]) -> tuple[l
 
 def build_breaches(names: list[str], chosen: list[str]) -> Iterator[str]:
     """The files that are not what the build makes, and notebooks whose code is not the English one's."""
-    for path, text in built(names, chosen).items():
+    for path, content in built(names, chosen).items():
         place = path.relative_to(ROOT).as_posix()
         if not path.exists():
             yield f"{place} is missing: run tools/editions.py build"
-        elif path.read_text(encoding="utf-8") != text:
+        elif path.read_bytes() != content:
             yield f"{place} is not what is built from the catalogue: run tools/editions.py build"
     expected = {Edition(language).path(path) for language in chosen for path in NOTEBOOKS.glob("*.ipynb")}
     for language in chosen:
@@ -316,9 +334,9 @@ def main() -> None:
                 update(catalogue := read_catalogue(path), texts)
                 catalogue.save(str(path))
     elif args.command == "build":
-        for path, text in built(args.names, chosen).items():
+        for path, content in built(args.names, chosen).items():
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
+            path.write_bytes(content)
     else:
         breaches, behind = [], []
         for language in chosen:
