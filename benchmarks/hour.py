@@ -4,7 +4,7 @@
 
 The sound is the demo's test clips in random order, with pauses of 0.3 to 1 s between them. Each command is started as a
 user starts it. What a killed run wrote is gone on with by --resume, and must give the text of a run that was let alone.
-For the processes the same sound lies in files of about a minute, and each process has one thread.
+For the processes there is twice as much of that sound, in files of two minutes; each process has one thread.
 """
 
 import argparse
@@ -136,7 +136,7 @@ def main(arguments: Sequence[str]) -> None:
         files = place / "files"
         files.mkdir()
         for number in range(args.minutes):
-            join(clips, 60, files / f"{number:02}.flac", seed=number)
+            join(clips, 120, files / f"{number:02}.flac", seed=number)
         one, two = (share(files, place / f"by{processes}", processes) for processes in (1, 2))
         written = [len(list((place / f"by{processes}").glob("*.txt"))) for processes in (1, 2)]
         print(f"{args.minutes} files by one process {one:.0f} s, by two {two:.0f} s: {one / two:.2f} times; {written}")
