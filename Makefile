@@ -10,6 +10,7 @@
 #   make bench        the guide's way and ours side by side: some minutes to an hour; BENCH_ARGS="--only padding" chooses
 #   make setup        only the first two steps
 #   make lint         ruff, mypy, the layers (import-linter) and the notebooks' house rules
+#   make editions     write the notebooks and README in Japanese, Korean and Arabic anew
 #   make notebooks    run the notebooks again and write their outputs; NAMES="05 06" chooses
 
 PYTHON ?= python3
@@ -18,7 +19,7 @@ PYTEST_ARGS ?=
 NAMES ?=
 BENCH_ARGS ?=
 
-.PHONY: setup demo lab test test-colab test-browser site soak soak-training bench lint notebooks
+.PHONY: setup demo lab test test-colab test-browser site soak soak-training bench lint notebooks editions
 .DEFAULT_GOAL := setup
 
 TOO_OLD = Python 3.11 or newer is needed, and $(PYTHON) is older. Name another: make PYTHON=python3.11
@@ -36,6 +37,7 @@ lab: setup
 lint: setup
 	$(CHECK_CODE)
 	.venv/bin/python tools/notebooks.py check
+	.venv/bin/python tools/editions.py check
 
 test: setup
 	$(CHECK_CODE)
@@ -62,6 +64,11 @@ bench: setup
 
 notebooks: setup
 	.venv/bin/python tools/notebooks.py execute $(NAMES)
+	.venv/bin/python tools/editions.py build $(NAMES)
+
+editions: setup
+	.venv/bin/python tools/editions.py extract
+	.venv/bin/python tools/editions.py build
 
 # Made again when what they are made from changes. -e: an edit in asr_helpers/ needs no new install.
 .venv/.installed: pyproject.toml constraints.txt

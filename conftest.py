@@ -26,8 +26,10 @@ import no_network  # noqa: E402, F401  tests/no_network/: this process was start
 
 matplotlib.use("agg")
 
-# The browser tests run when they are asked for (make test-browser); the other is a script for torchrun.
+# The browser tests run when they are asked for (make test-browser); the other is a script for torchrun. Of the editions
+# one notebook in each language is run: the code of all is the English notebooks', and test_editions.py proves it.
 collect_ignore = ["tests/browser", "tests/two_ranks.py"]
+collect_ignore_glob = ["notebooks/[a-z][a-z]/0[1-9]_*", "notebooks/[a-z][a-z]/[1-9]*"]
 
 
 def pytest_unconfigure() -> None:

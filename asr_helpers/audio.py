@@ -2,8 +2,9 @@
 
 Conventions: a waveform is (num_samples,) float32 in [-1, 1], one channel; sampling
 rates are in Hz, durations in seconds. "Audio" is what a dataset row holds undecoded,
-`{"bytes": …, "path": …}`, or a path, or the bytes of a file. Reading is soundfile's
-(WAV, FLAC, OGG, MP3), resampling is soxr's: no system package is needed.
+`{"bytes": …, "path": …}`, or a path, or the bytes of a file. A path may end in the part of
+the file that is meant, `talk.flac#t=12.5,15` in s. Reading is soundfile's (WAV, FLAC, OGG, MP3),
+resampling is soxr's: no system package is needed.
 """
 
 import io
@@ -17,11 +18,13 @@ import soundfile
 import soxr
 
 from . import InputError
+from .fragments import file_of, times_of
 
 Audio = dict | str | os.PathLike | bytes
 # Hz. Below, speech is not understood, and a wrong header would blow a clip up many times over when it is resampled.
 LOWEST_RATE, HIGHEST_RATE = 4_000, 384_000
 FRAME = 0.02  # s: a clip's loudness is looked at in pieces of this length
+OVERSHOOT = 0.5  # s: what a part may reach beyond its file's end, as in Kaldi's extract-segments
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,36 @@ def as_waveform(samples: np.ndarray) -> np.ndarray:
     return samples
 
 
+def _times(path: str | os.PathLike, file: soundfile.SoundFile) -> tuple[int, int] | None:
+    """The first sample of the part that a path means, and the one behind its last; None for the whole file."""
+    times = times_of(path)
+    if not times:
+        return None
+    length = file.frames / file.samplerate
+    start, end = times[0], length if times[1] is None else times[1]
+    if not start < end or start >= length or end > length + OVERSHOOT:
+        raise InputError(f"{str(path)!r}: there is no such part, the file has {length:.2f} s: correct the times.")
+    return round(start * file.samplerate), min(round(end * file.samplerate), file.frames)
+
+
+def read_part(path: str | os.PathLike) -> bytes:
+    """The part of a file that a path means, as a WAV file of floats.
+
+    Raises:
+        InputError: the file cannot be read, or has no such part.
+    """
+    with open_sound(file_of(path)) as file:
+        first, last = _times(path, file) or (0, file.frames)
+        try:
+            file.seek(first)
+        except soundfile.LibsndfileError as error:
+            raise _unreadable(str(path), error) from None
+        samples, rate = read_samples(file, str(path), last - first), file.samplerate
+    part = io.BytesIO()
+    soundfile.write(part, samples, rate, format="WAV", subtype="FLOAT")
+    return part.getvalue()
+
+
 def _unreadable(audio: Audio, error: Exception) -> InputError:
     reason = "" if isinstance(error, MemoryError) else getattr(error, "error_string", str(error)).rstrip(".")
     reason = reason or "it breaks off or is damaged"  # libsndfile has no words for a damaged FLAC
@@ -113,6 +146,8 @@ def open_sound(audio: Audio | int) -> soundfile.SoundFile:
         content = audio["bytes"] if audio.get("bytes") is not None else audio.get("path")
     if content is None:
         raise InputError("A row's audio holds neither bytes nor a path: there is no sound to read.")
+    if not isinstance(content, bytes) and times_of(content):
+        content = read_part(content)
     if isinstance(content, bytes):
         content = _Bytes(content)
     elif not Path(content).is_file():
@@ -218,6 +253,13 @@ def load(audio: Audio, sampling_rate: int) -> np.ndarray:
 
 def duration(audio: Audio) -> float:
     """A clip's length in seconds, read from its header without decoding it."""
+    content = audio
+    if isinstance(audio, dict):
+        content = audio["path"] if audio.get("bytes") is None else audio["bytes"]
+    if isinstance(content, (str, os.PathLike)) and times_of(content):
+        with open_sound(file_of(content)) as file:
+            first, last = _times(content, file) or (0, file.frames)
+            return (last - first) / file.samplerate
     with open_sound(audio) as file:
         return file.frames / file.samplerate
 

@@ -10,13 +10,18 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path, PureWindowsPath
 from typing import TYPE_CHECKING, Any
 
 from . import AsrError, InputError, audio
 from .compat import split_of_word
+from .fragments import file_of
+from .layouts import layout_rows
+from .layouts.encodings import not_utf_8
+from .layouts.paths import LEADS_OUT, leads_out
 from .sources import Source
+from .speakers import hold_out
 
 if TYPE_CHECKING:
     from datasets import Dataset, DatasetDict
@@ -24,9 +29,6 @@ if TYPE_CHECKING:
 SPLITS = ("train", "validation", "test")
 FEWEST = 10  # training rows from which some are held out
 SEED = 0
-# In a row for the audit: its file_name, where that leads out of the folder, and "" where it does not. Such a row has
-# no audio, so that nothing can open it.
-LEADS_OUT = "leads_out"
 
 
 def load_rows(source: Source, split: str = "train") -> "Dataset":
@@ -45,7 +47,7 @@ def load_rows(source: Source, split: str = "train") -> "Dataset":
         if source.locale:
             rows = load_dataset(source.dataset, name=source.locale, split=split, revision=source.dataset_revision)
         else:
-            parts = _read_folder(source.dataset)
+            parts = _read_folder(source)
             lengths = {name: len(part) for name, part in parts.items()}
             chosen = ReadInstruction.from_spec(split).to_absolute(lengths)
             rows = concatenate_datasets([parts[part.splitname].select(range(part.from_, part.to)) for part in chosen])
@@ -63,12 +65,13 @@ def _check_columns(name: str, columns: Iterable[str], sound: str = "audio") -> N
     if missing:
         raise InputError(
             f"{name!r} has no column {sorted(missing)[0]!r}, only {', '.join(columns)}: "
-            "a folder needs a metadata.csv with file_name and transcription."
+            "a folder needs a metadata.csv with file_name and transcription, or --columns that say which they are."
         )
 
 
-def _read_folder(folder: str, missing_files: bool = False, outside_files: bool = False) -> dict[str, "Dataset"]:
-    """The splits of a folder in the audiofolder form: metadata.csv beside the sounds, or above them.
+def _read_folder(source: Source, missing_files: bool = False, outside_files: bool = False) -> dict[str, "Dataset"]:
+    """The splits of a folder in the audiofolder form, metadata.csv beside the sounds or above them, or else in one of
+    `layouts`.
 
     A folder in a sound's path names its split, as in test/clip.wav; without one it is "train". (The
     library's own audiofolder asks for torchcodec even to write down a path.)
@@ -80,18 +83,31 @@ def _read_folder(folder: str, missing_files: bool = False, outside_files: bool =
     from datasets import Audio, Dataset
 
     splits: dict[str, list[dict[str, Any]]] = {}
-    tables = sorted(Path(folder).rglob("metadata.csv"))
-    if not tables:
-        raise InputError(f"{folder!r} has no metadata.csv: write one with file_name and transcription.")
-    for split, row in folder_rows(map(TablePart, tables), folder, missing_files, outside_files):
+    folder = source.dataset
+    tables = _tables(source)
+    if tables:
+        found = folder_rows(map(TablePart, tables), folder, missing_files, outside_files)
+    else:
+        found = layout_rows(folder, source.columns, source.audio_root, missing_files, outside_files)
+    for split, row in found:
         splits.setdefault(split, []).append(row)
     if not splits:
         raise InputError(f"{str(tables[0])!r} has no rows: write one for each sound.")
+    if not tables and not any(row["speaker"] for rows in splits.values() for row in rows):
+        for row in chain.from_iterable(splits.values()):
+            del row["speaker"]
     return {
         name: Dataset.from_list(splits[name]).cast_column("audio", Audio(decode=False))
         for name in SPLITS
         if name in splits
     }
+
+
+def _tables(source: Source) -> list[Path]:
+    """The metadata.csv files of a folder in the audiofolder form; none where it is in another layout."""
+    if source.columns or source.audio_root or not Path(source.dataset).is_dir():
+        return []
+    return sorted(Path(source.dataset).rglob("metadata.csv"))
 
 
 @dataclass(frozen=True)
@@ -148,7 +164,7 @@ def folder_rows(
             outside = _leaves(name, path, folder)
             if outside and not outside_files:
                 raise InputError(f"{where}: {str(name)!r} leads out of {folder!r}: bring the file into the folder.")
-            if not missing_files and not outside and not os.path.isfile(path):  # Path.is_file raises for a long name
+            if not missing_files and not outside and not os.path.isfile(file_of(path)):
                 raise InputError(f"{where}: there is no file {str(path)!r}.")
             row = {**line, "audio": None if outside else str(path.absolute())}
             if outside_files:
@@ -163,14 +179,6 @@ def _leaves(name: Path, path: Path, folder: str) -> bool:
     if name.is_absolute() or PureWindowsPath(name).anchor or ".." in PureWindowsPath(name).parts:
         return True
     return leads_out(path, folder)
-
-
-def leads_out(path: str | Path, folder: str) -> bool:
-    """Whether the file that a path stands for, its links followed, lies outside a folder."""
-    try:
-        return not Path(path).resolve().is_relative_to(Path(folder).resolve())
-    except (OSError, RuntimeError, ValueError):  # links in a circle, a name too long, a NUL in it
-        return True
 
 
 def _read_table(part: TablePart) -> Iterator[tuple[int, dict[str, str], int]]:
@@ -197,7 +205,7 @@ def _read_table(part: TablePart) -> Iterator[tuple[int, dict[str, str], int]]:
                     )
                 yield number, line, file.tell()
         except UnicodeDecodeError:
-            raise InputError(f"{str(table)!r} is not written in UTF-8: save it so.") from None
+            raise not_utf_8(table) from None
         except csv.Error as error:
             number = lines.line_num + skipped
             raise InputError(f"{str(table)!r}, line {number}: {error}; is a quote left open?") from None
@@ -260,7 +268,7 @@ def published_splits(source: Source) -> "DatasetDict":
     """
     from datasets import DatasetDict
 
-    return DatasetDict({"train": load_rows(source)} if source.locale else _read_folder(source.dataset, True, True))
+    return DatasetDict({"train": load_rows(source)} if source.locale else _read_folder(source, True, True))
 
 
 def load_splits(source: Source, missing_files: bool = False) -> "DatasetDict":
@@ -268,9 +276,10 @@ def load_splits(source: Source, missing_files: bool = False) -> "DatasetDict":
 
     - A folder's own splits stay as they are; one without train rows is not split further.
     - The demo's test rows are those of the voices held out.
-    - MInDS-14 names no speakers: a fifth of its rows, drawn at random, are its test rows.
-
-    Validation, which chooses the best checkpoint, is a tenth of what is left where the dataset has none of its own.
+    - Without test rows, a fifth is held out, and for validation, which chooses the best checkpoint, a tenth of what is
+      left: whole speakers where they are named (`speakers.hold_out`), rows drawn at random where they are not, as in
+      MInDS-14. A folder with a metadata.csv and test rows of its own, and the demo, have validation rows drawn at
+      random.
 
     Args:
         source: from `sources.source`.
@@ -289,22 +298,18 @@ def load_splits(source: Source, missing_files: bool = False) -> "DatasetDict":
         if held_out:
             splits["train"], splits["test"] = split_by_voice(rows, held_out)
     else:
-        splits = _read_folder(source.dataset, missing_files)
+        splits = _read_folder(source, missing_files)
     if "train" not in splits:
         return DatasetDict(splits)
     found = len(splits["train"])
     if found < FEWEST and not {"test", "validation"} <= set(splits):
         raise InputError(f"{found} rows are too few to hold some out for measuring: bring at least {FEWEST}.")
+    by_speaker = not source.locale and ("test" not in splits or not _tables(source))
     if "test" not in splits:
-        splits["train"], splits["test"] = _hold_out(splits["train"], 0.2)
+        splits["train"], splits["test"] = hold_out(splits["train"], 0.2, SEED)
     if "validation" not in splits:
-        splits["train"], splits["validation"] = _hold_out(splits["train"], 0.1)
+        splits["train"], splits["validation"] = hold_out(splits["train"], 0.1, SEED, by_speaker)
     return DatasetDict({name: splits[name] for name in SPLITS})
-
-
-def _hold_out(rows: "Dataset", share: float) -> tuple["Dataset", "Dataset"]:
-    halves = rows.train_test_split(test_size=share, seed=SEED)
-    return halves["train"], halves["test"]
 
 
 def durations(rows: "Dataset") -> list[float]:

@@ -18,6 +18,7 @@ from . import InputError, audio
 from .collation import IGNORED
 from .evaluation import AlignedWord, Scores
 from .recordings import clock
+from .wording import label, mark
 
 if TYPE_CHECKING:
     import torch
@@ -31,7 +32,7 @@ BLUE, ORANGE, GREEN, VERMILION, SKY, PURPLE, GREY = (
     "#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#767676",
 )  # fmt: skip
 KIND_COLOURS = {"H": GREEN, "S": VERMILION, "D": BLUE, "I": PURPLE}
-KIND_NAMES = {"H": "hit", "S": "substitution", "D": "deletion", "I": "insertion"}
+KIND_NAMES = {"H": mark("hit"), "S": mark("substitution"), "D": mark("deletion"), "I": mark("insertion")}
 WIDTH = 9.0  # inches
 COLUMNS = 1440  # of a waveform: two for each pixel
 
@@ -64,7 +65,7 @@ def _draw_waveform(axes: "Axes", waveform: np.ndarray, sampling_rate: int) -> No
         step = many / 2
     axes.plot(np.arange(len(waveform)) * step / sampling_rate, waveform, color=BLUE, linewidth=0.6)
     axes.set_xlim(0, seconds)
-    axes.set_ylabel("amplitude")
+    axes.set_ylabel(label("amplitude"))
 
 
 def _draw_spectrogram(axes: "Axes", waveform: np.ndarray, sampling_rate: int) -> None:
@@ -74,7 +75,7 @@ def _draw_spectrogram(axes: "Axes", waveform: np.ndarray, sampling_rate: int) ->
     axes.imshow(
         levels, origin="lower", aspect="auto", extent=extent, cmap="magma", vmin=-60, vmax=0, interpolation="nearest"
     )
-    axes.set_ylabel("frequency (kHz)")
+    axes.set_ylabel(label("frequency (kHz)"))
 
 
 def plot_clip(waveform: np.ndarray, sampling_rate: int, title: str = "", highest: float | None = None) -> Figure:
@@ -88,7 +89,7 @@ def plot_clip(waveform: np.ndarray, sampling_rate: int, title: str = "", highest
     figure, (top, bottom) = _figure(2, 4.0, sharex=True)
     _draw_waveform(top, waveform, sampling_rate)
     _draw_spectrogram(bottom, waveform, sampling_rate)
-    bottom.set(xlabel="time (s)", ylim=(0, highest or sampling_rate / 2_000), facecolor="#DDDDDD")
+    bottom.set(xlabel=label("time (s)"), ylim=(0, highest or sampling_rate / 2_000), facecolor="#DDDDDD")
     top.set_title(title, parse_math=False)
     return figure
 
@@ -105,8 +106,11 @@ def plot_rates(waveforms: Mapping[int, np.ndarray]) -> Figure:
         _draw_spectrogram(axes, waveform, rate)
         axes.set_ylim(0, highest)
         axes.set_facecolor("#DDDDDD")
-        axes.set_title(f"{rate:,} samples per second: nothing above {rate / 2_000:g} kHz can be written", fontsize=10)
-    rows[-1, 0].set_xlabel("time (s)")
+        title = label(
+            "{rate:,} samples per second: nothing above {highest:g} kHz can be written", rate=rate, highest=rate / 2_000
+        )
+        axes.set_title(title, fontsize=10)
+    rows[-1, 0].set_xlabel(label("time (s)"))
     return figure
 
 
@@ -114,8 +118,8 @@ def plot_durations(durations: Sequence[float]) -> Figure:
     """How long clips are: a histogram, in seconds."""
     figure, axes = _figure(1, 2.8)
     axes.hist(durations, bins=24, color=BLUE, edgecolor="white")
-    axes.set_xlabel("duration (s)")
-    axes.set_ylabel("clips")
+    axes.set_xlabel(label("duration (s)"))
+    axes.set_ylabel(label("clips"))
     return figure
 
 
@@ -129,7 +133,7 @@ def plot_counts(counts: Mapping[str, int], what: str) -> Figure:
     pairs = Counter(counts).most_common()
     figure, axes = _figure(min(len(pairs), 1), 2.8)
     axes.bar(range(len(pairs)), [count for _, count in pairs], color=BLUE)
-    names = ["space" if name == " " else name for name, _ in pairs]
+    names = [label("space") if name == " " else name for name, _ in pairs]
     slanted = max(map(len, names)) > 5
     style = {"rotation": 45, "ha": "right"} if slanted else {}
     axes.set_xticks(range(len(pairs)), names, parse_math=False, **style)
@@ -148,11 +152,13 @@ def plot_splits(splits: Mapping[str, tuple[Mapping[str, int], Mapping[str, int]]
     voices = sorted(set().union(*(half for halves in splits.values() for half in halves)))
     for axes, (name, (train, test)) in zip(rows[:, 0], splits.items(), strict=True):
         below = [train.get(voice, 0) for voice in voices]
-        axes.bar(range(len(voices)), below, color=BLUE, label="train")
+        axes.bar(range(len(voices)), below, color=BLUE, label=label("train"))
         above = [test.get(voice, 0) for voice in voices]
-        axes.bar(range(len(voices)), above, bottom=below, color=ORANGE, hatch="//", edgecolor="white", label="test")
+        axes.bar(
+            range(len(voices)), above, bottom=below, color=ORANGE, hatch="//", edgecolor="white", label=label("test")
+        )
         axes.set_title(name, fontsize=10, parse_math=False)
-        axes.set(ylabel="clips", ylim=(0, 1.1 * max(map(sum, zip(below, above, strict=True)))))
+        axes.set(ylabel=label("clips"), ylim=(0, 1.1 * max(map(sum, zip(below, above, strict=True)))))
         axes.margins(x=0.01)
     handles, labels = rows[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper right", ncols=2, fontsize=8, frameon=False)
@@ -172,7 +178,7 @@ def plot_scores(scores: Mapping[str, Scores]) -> Figure:
         axes.plot([low, high], [row, row], color=BLUE, linewidth=3, solid_capstyle="butt")
         axes.plot(result.wer, row, "o", color=VERMILION, markersize=8)
     axes.set_yticks(range(len(scores)), scores, parse_math=False)
-    axes.set(xlabel="WER (dot) and its 95 % interval (bar)", xlim=(0, None), ylim=(len(scores) - 0.5, -0.5))
+    axes.set(xlabel=label("WER (dot) and its 95 % interval (bar)"), xlim=(0, None), ylim=(len(scores) - 0.5, -0.5))
     axes.grid(axis="x", color="#DDDDDD")
     return figure
 
@@ -208,10 +214,10 @@ def plot_lengths(seconds: Sequence[float], labels: Sequence[int], longest: float
         for row, length in enumerate(lengths):
             axes.barh(row, length, color=colour)
             axes.barh(row, end - length, left=length, color="#DDDDDD", hatch="//")
-    left.set(xlabel="time (s): sound, then padding (hatched)", ylabel="clip in the batch")
+    left.set(xlabel=label("time (s): sound, then padding (hatched)"), ylabel=label("clip in the batch"))
     left.set_yticks(range(0, size, 1 + size // 20))
     left.invert_yaxis()
-    right.set_xlabel("labels, then -100 (hatched)")
+    right.set_xlabel(label("labels, then -100 (hatched)"))
     return figure
 
 
@@ -231,10 +237,10 @@ def plot_padding(orders: Mapping[str, Sequence[float]], batch_size: int = 8) -> 
         axes.bar(starts, longest, width=sizes, align="edge", color="#DDDDDD", edgecolor=GREY, linewidth=0, hatch="////")
         axes.bar(range(len(lengths)), lengths, width=1, align="edge", color=BLUE)
         share = 1 - lengths.sum() / np.dot(longest, sizes)
-        axes.set_title(f"{name}: {share:.0%} padding", fontsize=10, parse_math=False)
-        axes.set_ylabel("time (s)")
+        axes.set_title(label("{name}: {share:.0%} padding", name=name, share=share), fontsize=10, parse_math=False)
+        axes.set_ylabel(label("time (s)"))
         axes.margins(x=0)
-    rows[-1, 0].set_xlabel(f"clips, {batch_size} to a batch: sound, then padding (hatched)")
+    rows[-1, 0].set_xlabel(label("clips, {size} to a batch: sound, then padding (hatched)", size=batch_size))
     return figure
 
 
@@ -259,10 +265,10 @@ def plot_alignment(steps: Sequence[AlignedWord]) -> Figure:
         axes.text(centre, y - 0.8, step.hypothesis or "·", color=colour, **word)
         axes.text(centre, y - 1.5, step.kind, ha="center", fontsize=9, color=colour, weight="bold")
     kinds = [kind for kind in KIND_NAMES if any(step.kind == kind for step in steps)]
-    axes.set_title("   ".join(f"{kind} {KIND_NAMES[kind]}" for kind in kinds), fontsize=10)
+    axes.set_title("   ".join(f"{kind} {label(KIND_NAMES[kind])}" for kind in kinds), fontsize=10)
     for y in range(line + 1):
-        axes.text(-1, -3 * y, "said", ha="right", fontsize=9, color=GREY)
-        axes.text(-1, -3 * y - 0.8, "heard", ha="right", fontsize=9, color=GREY)
+        axes.text(-1, -3 * y, label("said"), ha="right", fontsize=9, color=GREY)
+        axes.text(-1, -3 * y - 0.8, label("heard"), ha="right", fontsize=9, color=GREY)
     axes.set(xlim=(-6, 80), ylim=(-3 * line - 1.9, 1))
     axes.axis("off")
     return figure
@@ -276,18 +282,21 @@ def plot_learning_curves(history: Sequence[Mapping[str, Any]], steps: int | None
         steps: how many there will be: where the axes end. None is the last one logged.
     """
     panels: dict[str, tuple[tuple[str, str, str], ...]] = {
-        "CTC loss": (("loss", BLUE, "training"), ("eval_loss", ORANGE, "validation")),
-        "validation": (("eval_wer", VERMILION, "WER"), ("eval_blank_share", GREY, "share of blank frames")),
+        mark("CTC loss"): (("loss", BLUE, mark("training")), ("eval_loss", ORANGE, mark("validation"))),
+        mark("validation"): (
+            ("eval_wer", VERMILION, "WER"),
+            ("eval_blank_share", GREY, mark("share of blank frames")),
+        ),
     }
     if any("learning_rate" in entry for entry in history):
-        panels["learning rate"] = (("learning_rate", GREEN, "encoder"),)
+        panels[mark("learning rate")] = (("learning_rate", GREEN, mark("encoder")),)
     figure, columns = _figure(1, 3.0, ncols=len(panels))
-    for axes, (label, curves) in zip(columns, panels.items(), strict=True):
+    for axes, (what, curves) in zip(columns, panels.items(), strict=True):
         for name, colour, curve in curves:
             points = [(entry["step"], entry[name]) for entry in history if name in entry]
             if points:
-                axes.plot(*zip(*points, strict=True), color=colour, marker="o", markersize=3, label=curve)
-        axes.set(xlabel="step", ylabel=label, ylim=(0, None), xlim=(0, steps) if steps else None)
+                axes.plot(*zip(*points, strict=True), color=colour, marker="o", markersize=3, label=label(curve))
+        axes.set(xlabel=label("step"), ylabel=label(what), ylim=(0, None), xlim=(0, steps) if steps else None)
         if axes.lines:
             axes.legend()
     return figure
@@ -309,7 +318,7 @@ def plot_emission(
     seconds = len(waveform) / sampling_rate
     used = [i for i in np.argsort(tokens)[::-1] if i != blank and emission[:, i].max() > 0.05]
     order = [blank, *used]
-    names = {"|": "space", tokens[blank]: "blank"}
+    names = {"|": label("space"), tokens[blank]: label("blank")}
     figure, (top, bottom) = _figure(2, 1.8 + 0.2 * len(order), sharex=True, height_ratios=[1, 0.6 + len(order) / 7])
     _draw_waveform(top, waveform, sampling_rate)
     extent = (0, seconds, -0.5, len(order) - 0.5)
@@ -320,8 +329,8 @@ def plot_emission(
     spoken = path > 0
     bottom.scatter(times[spoken], path[spoken], color=VERMILION, s=7, zorder=3)
     bottom.set_yticks(range(len(order)), [names.get(tokens[i], tokens[i]) for i in order], fontsize=8, parse_math=False)
-    bottom.set(xlabel="time (s)", ylabel="token")
-    top.set_title("each frame's belief in each token; dots: the greedy path where it is not blank", fontsize=10)
+    bottom.set(xlabel=label("time (s)"), ylabel=label("token"))
+    top.set_title(label("each frame's belief in each token; dots: the greedy path where it is not blank"), fontsize=10)
     return figure
 
 
@@ -342,7 +351,7 @@ def plot_words(words: Sequence["Word"], waveform: np.ndarray, sampling_rate: int
         top.text(centre, y - 0.42, f"{word.confidence:.0%}", ha="center", va="center", fontsize=7)
     top.set(ylim=(-2.8, 0.6), yticks=[])
     _draw_waveform(bottom, waveform, sampling_rate)
-    bottom.set_xlabel("time (s)")
+    bottom.set_xlabel(label("time (s)"))
     return figure
 
 
@@ -361,7 +370,7 @@ def plot_parts(
     for number, part in enumerate(parts):
         axes.axvspan(part.start - start, part.end - start, color=SKY, alpha=0.35 * (number % 2), linewidth=0)
         axes.axvline(part.end - start, color=VERMILION, linewidth=1)
-    axes.set(xlabel="time (min:s)", xlim=(0, len(waveform) / sampling_rate))
+    axes.set(xlabel=label("time (min:s)"), xlim=(0, len(waveform) / sampling_rate))
     axes.xaxis.set_major_formatter(lambda seconds, _: clock(seconds + start))
     return figure
 
@@ -378,7 +387,7 @@ def plot_reliability(judged: Mapping[str, "HeardWords"]) -> Figure:
         axes.plot([0, 1], [0, 1], color=GREY, linestyle="--", linewidth=1)
         axes.plot(believed, right, color=BLUE)
         axes.scatter(believed, right, color=BLUE, s=[10 + 200 * size / sum(sizes) for size in sizes])
-        axes.set(xlabel="confidence", xlim=(0, 1.03), ylim=(0, 1.03), aspect="equal")
+        axes.set(xlabel=label("confidence"), xlim=(0, 1.03), ylim=(0, 1.03), aspect="equal")
         axes.set_title(name, fontsize=10, parse_math=False)
-    columns[0, 0].set_ylabel("share of words that are right")
+    columns[0, 0].set_ylabel(label("share of words that are right"))
     return figure

@@ -7,7 +7,8 @@ ASR_SOURCE chooses; without it, it is "demo".
 
 import hashlib
 import os
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from . import InputError
@@ -23,12 +24,14 @@ class Source:
 
     Attributes:
         name: "demo", "hub", or the folder's path.
-        dataset: what `datasets.load_dataset` reads.
+        dataset: what `datasets.load_dataset` reads, or the folder, or one of its tables.
         dataset_revision: the commit it is pinned to, on a hub.
         locale: the dataset's config, MInDS-14's "en-US" and so on; None for a folder.
         checkpoint: what fine-tuning starts from, its processor beside it.
         fine_tuned: a recogniser to speak with before the reader has trained one.
         recipe: fine-tunes `checkpoint` on `dataset`; None for the one that `recipes.choose_recipe` finds.
+        columns: which of a spreadsheet's columns holds what, `{"sentence": "transcription"}`.
+        audio_root: a folder that sounds may lie in, besides `dataset`; None for none.
     """
 
     name: str
@@ -38,6 +41,8 @@ class Source:
     checkpoint: str
     fine_tuned: str
     recipe: Recipe | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
+    audio_root: str | None = None
 
     @property
     def output_dir(self) -> Path:
@@ -75,20 +80,30 @@ _HUB = Source(
 )
 
 
-def source(data: str | os.PathLike | None = None, locale: str | None = None) -> Source:
+def source(
+    data: str | os.PathLike | None = None,
+    locale: str | None = None,
+    columns: Mapping[str, str] | None = None,
+    audio_root: str | os.PathLike | None = None,
+) -> Source:
     """The source named `data`.
 
     Args:
-        data: "demo", "hub", or a folder in the `audiofolder` form; None takes $ASR_SOURCE, or "demo".
+        data: "demo", "hub", a folder in the `audiofolder` form or another of `layouts`, or one of its tables; None
+            takes $ASR_SOURCE, or "demo".
         locale: another of the dataset's configs.
+        columns, audio_root: as in `Source`.
 
     Raises:
-        InputError: `data` is neither, or the demo is asked for a locale it does not have.
+        InputError: `data` is none of these, the demo is asked for a locale it does not have, or what is for a folder
+            alone is given with something else.
 
     >>> source("demo").locale
     'en-US'
     """
     data = str(data or os.environ.get("ASR_SOURCE") or "demo")
+    if data in ("demo", "hub") and (columns or audio_root):
+        raise InputError(f"{data!r} has its own columns and sounds: leave out columns and audio_root.")
     if data == "hub":
         return replace(_HUB, locale=locale or _HUB.locale)
     if data == "demo":
@@ -96,9 +111,14 @@ def source(data: str | os.PathLike | None = None, locale: str | None = None) -> 
         if locale and locale not in known:
             raise InputError(f"The demo corpus has no locale {locale!r}: it has {', '.join(known)}.")
         return replace(_DEMO, locale=locale or _DEMO.locale)
-    if not Path(data).is_dir():
+    if not Path(data).exists():
         raise InputError(f"Unknown source {data!r}: use 'demo', 'hub', or a folder with a metadata.csv.")
     if locale:
         raise InputError(f"A folder has no locales: leave out {locale!r}.")
+    if audio_root and not Path(audio_root).is_dir():
+        raise InputError(f"There is no folder {str(audio_root)!r} for the sounds: check the path.")
     # What writes already has the least to learn.
-    return replace(_DEMO, name=data, dataset=data, locale=None, checkpoint=_DEMO.fine_tuned)
+    return replace(
+        _DEMO, name=data, dataset=data, locale=None, checkpoint=_DEMO.fine_tuned,
+        columns=dict(columns or {}), audio_root=str(audio_root) if audio_root else None,
+    )  # fmt: skip

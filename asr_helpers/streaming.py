@@ -16,7 +16,8 @@ import numpy as np
 
 from . import AsrError, InputError, audio
 from .compat import parquet_files
-from .loading import LEADS_OUT, TablePart, folder_rows, leads_out, table_parts
+from .layouts.paths import LEADS_OUT, leads_out
+from .loading import TablePart, folder_rows, table_parts
 from .preprocessing import prepare_dataset
 from .samplers import DurationBatchSampler, padded_lengths
 from .sources import Source
@@ -51,6 +52,11 @@ def stream_splits(source: Source) -> tuple["IterableDataset", "Dataset"]:
         rows = list(_rows_of_parquet(_parquet_groups(source, "validation"), source.dataset))
         return IterableDataset.from_generator(_rows_of_parquet, gen_kwargs=groups), Dataset.from_list(rows)
     tables = sorted(Path(source.dataset).rglob("metadata.csv"))
+    if not tables or source.columns:
+        raise InputError(
+            f"{source.dataset!r} has no metadata.csv and no Parquet files: a stream reads no other layout, so write "
+            "them first, with `asr-helpers convert DATA --output-dir DIR --format parquet`."
+        )
     validation = list(_rows_of([TablePart(table) for table in tables], source.dataset, "validation"))
     if not validation:
         raise _no_rows(source, "validation")

@@ -24,11 +24,11 @@ from asr_helpers import AsrError, InputError, audio, evaluation, loading
 from asr_helpers.cli.common import positive, printable, quiet, takes_beam, with_beam
 from asr_helpers.evaluation import ErrorCounts, Scores
 from asr_helpers.inference import Recogniser, load_recogniser
+from asr_helpers.layouts.librispeech import TRANSCRIPTS, read_librispeech
 from asr_helpers.preprocessing import encode_text
 from asr_helpers.sources import source
 
 from .common import machine, write_json
-from .librispeech import TRANSCRIPTS, read_librispeech
 
 SOUNDS = {".wav", ".flac", ".ogg", ".opus", ".mp3"}
 

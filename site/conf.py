@@ -7,18 +7,22 @@ from pathlib import Path
 SITE = Path(__file__).resolve().parent
 sys.path.insert(0, str(SITE))
 
+from words import Words, switch  # noqa: E402
+
 project = "asr-helpers"
 author = "the authors of asr-helpers"
 copyright = "the authors of asr-helpers, Apache-2.0"
 version = release = tomllib.loads((SITE.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
 language = "en"
 
+# build.py sets language, title and index of the other editions.
+templates_path = ["templates"]
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "mathml", "docstrings"]
 
 # Pages
 
 html_theme = "furo"
-html_title = "Speech-recognition notebooks"
+html_title = Words("en").get("label/title")
 html_static_path = ["static"]
 html_css_files = ["site.css"]
 html_favicon = "static/icon.svg"
@@ -66,3 +70,16 @@ napoleon_google_docstring = True
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True
 toc_object_entries_show_parents = "hide"
+
+
+# Languages
+
+
+def languages(app, page, template, context, doctree):
+    """Tells a page's template where the page is in the other languages."""
+    language = app.config.language
+    context |= {"switch": switch(page, language), "switch_label": Words(language).get("label/languages")}
+
+
+def setup(app):
+    app.connect("html-page-context", languages)

@@ -1,5 +1,8 @@
 """Write the sources of the site's pages: notebooks, documents, reference, first page.
 
+The English site has all of them. An edition in another language has notebooks, README and first page, and links to
+the English reference.
+
 Nothing is run here. A notebook's page is the committed notebook with its outputs; what a page needs beyond them (what a
 picture shows, in words; a sound's name; where to open the notebook) is added to a copy.
 """
@@ -7,13 +10,11 @@ picture shows, in words; a sound's name; where to open the notebook) is added to
 from __future__ import annotations
 
 import argparse
-import ast
 import html
 import os
 import re
 import shutil
 import sys
-import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -23,11 +24,12 @@ from nbformat import NotebookNode
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from words import Words, translated_pages  # noqa: E402
+
+from tools.edition_texts import LINE_OF_LANGUAGES, RIGHT_TO_LEFT  # noqa: E402
 from tools.notebooks import badge, colab, install_address, repository, series, stamp_notebook, tag  # noqa: E402
 
 PACKAGE = ROOT / "asr_helpers"
-
-PICTURES = tomllib.loads((ROOT / "site" / "pictures.toml").read_text(encoding="utf-8"))
 
 # The documents that are pages, by page.
 DOCUMENTS = {
@@ -38,17 +40,22 @@ DOCUMENTS = {
 }
 
 VIEW_REMARK = " (A page that does not run, such as a printed one or the one on GitHub, shows only its name.)"
-TITLES = {"project/readme": "About the project"}  # the first page has README's title
+TITLES = {"project/readme": "label/about"}  # the first page has README's title
 
 # The reference's pages in their order: title, what they hold, modules. A module's submodules stand with it.
 REFERENCE = {
-    "foundations": ("Sources, sound and models", "What all stages use.", "sources audio models languages compat"),
-    "loading": ("01 Loading", "Data becomes rows, and rows that would harm are found.", "loading streaming audit"),
+    "foundations": ("Sources, sound and models", "What all stages use.", "sources audio fragments models compat"),
+    "loading": (
+        "01 Loading", "Data becomes rows, and rows that would harm are found.",
+        "loading streaming layouts speakers conversion audit",
+    ),
     "preprocessing": ("02 Preprocessing", "Sound and text become what the model takes.", "preprocessing"),
     "collation": ("03 Collation", "Examples become batches.", "collation samplers augmentation"),
     "evaluation": ("04 Evaluation", "Transcripts become error rates.", "evaluation edits words metric"),
     "training": (
-        "05 Training", "Batches become a recogniser.", "training recipes heads trainer callbacks checkpoints cards",
+        "05 Training",
+        "Batches become a recogniser.",
+        "training recipes heads trainer callbacks checkpoints cards",
     ),
     "inference": ("06 Inference", "Sound becomes text.", "inference"),
     "decoding": ("07 Decoding", "Emissions become better text, with times.", "decoding ngrams alignment confidence"),
@@ -77,16 +84,18 @@ def address() -> str:
         return ""
 
 
-def write_sources(folder: Path, downloads: Path) -> None:
+def write_sources(folder: Path, downloads: Path, language: str = "en") -> None:
     """Writes every page's source to `folder`, and the notebooks as a reader downloads them to `downloads`."""
-    repo = address()
-    pages = documents()
+    repo, words, pages = address(), Words(language), documents()
+    if language != "en":
+        pages = {page: words.edition.path(path) for page, path in pages.items() if page in translated_pages(language)}
     for path in series():
-        write_notebook(path, folder, downloads, repo)
+        write_notebook(path, folder, downloads, repo, words)
     for page, path in pages.items():
-        write(folder / f"{page}.md", document(path, page, pages, folder, repo))
-    write_reference(folder / "reference")
-    write(folder / "index.md", first_page(folder, pages, repo))
+        write(folder / f"{page}.md", document(path, page, pages, folder, repo, words))
+    if language == "en":
+        write_reference(folder / "reference")
+    write(folder / "index.md", first_page(folder, pages, repo, words))
 
 
 def write(path: Path, text: str) -> None:
@@ -97,86 +106,85 @@ def write(path: Path, text: str) -> None:
 # Notebooks
 
 
-def write_notebook(path: Path, folder: Path, downloads: Path, repo: str) -> None:
+def write_notebook(english: Path, folder: Path, downloads: Path, repo: str, words: Words) -> None:
     """Writes a notebook's page, and the notebook to download: stamped where the address is known, else as it is."""
     downloads.mkdir(parents=True, exist_ok=True)
     (folder / "notebooks").mkdir(parents=True, exist_ok=True)
+    path = words.edition.path(english)
+    place = path.relative_to(english.parent).as_posix()
     page = nbformat.read(path, as_version=4)
     if repo:
         stamped = nbformat.read(path, as_version=4)
-        stamp_notebook(stamped, badge(path.name, repo, tag()), install_address(repo, tag()))
+        stamp_notebook(stamped, badge(place, repo, tag()), install_address(repo, tag()))
         nbformat.write(stamped, downloads / path.name)
         stamp_notebook(page, "", install_address(repo, tag()))
     else:
         shutil.copy(path, downloads / path.name)
-    dress(page, path.name, repo)
+    if words.language in RIGHT_TO_LEFT:  # the whole page is written from right to left
+        for cell in page.cells:
+            cell.source = cell.source.removeprefix('<div dir="rtl">\n\n').removesuffix("\n\n</div>")
+    page.cells[0].source = LINE_OF_LANGUAGES.sub("", page.cells[0].source)
+    dress(page, place, repo, words)
     nbformat.write(page, folder / "notebooks" / path.name)
 
 
-def dress(nb: NotebookNode, name: str, repo: str) -> None:
+def dress(nb: NotebookNode, name: str, repo: str, words: Words) -> None:
     """Adds to a notebook what its page needs. Changes `nb`."""
     nb.metadata.language_info["pygments_lexer"] = "ipython3"
     title = nb.cells[0]
     lines = [line for line in title.source.splitlines() if _NOTEBOOK_LINK.sub("", line).strip(" ·") or not line]
     neighbours = _NOTEBOOK_LINK.findall("\n".join(set(title.source.splitlines()) - set(lines)))
-    title.source = "\n".join(lines).rstrip() + "\n\n" + links(neighbours, name, repo)
-    nb.cells = [fold(cell) if cell.get("id") == "setup" else cell for cell in nb.cells]
+    title.source = "\n".join(lines).rstrip() + "\n\n" + links(neighbours, name, repo, words)
+    nb.cells = [fold(cell, words) if cell.get("id") == "setup" else cell for cell in nb.cells]
     prose = ""
     for cell in nb.cells:
         if cell.cell_type == "markdown":
-            prose = cell.source = cell.source.replace(VIEW_REMARK, "")  # the page says it where the view would be
+            cell.source = cell.source.replace(VIEW_REMARK, "")  # the page says it where the view would be
+            prose = re.sub(r"</?(?:div|span)[^>]*>", "", cell.source)
             continue
         for output in cell.outputs:
             data = output.get("data", {})
             if "image/png" in data:
-                words = PICTURES.get(Path(name).stem, {}).get(cell.get("id")) or picture_in_words(cell.source, prose)
-                cell.metadata["mystnb"] = {"image": {"alt": words}}
+                seen = words.get(f"picture/{Path(name).stem}/{cell.id}") or picture_in_words(cell.source, prose, words)
+                cell.metadata["mystnb"] = {"image": {"alt": seen}}
             elif "<audio" in data.get("text/html", ""):
-                label = html.escape(f"Sound. {sentence(prose)}".strip())
+                label = html.escape(f"{words.get('label/sound')} {sentence(prose)}".strip())
                 data["text/html"] = data["text/html"].replace("<audio ", f'<audio aria-label="{label}" ', 1)
             elif match := _VIEW.fullmatch(data.get("text/plain", "")):
-                data["text/html"] = view_in_words(match[1])
+                data["text/html"] = view_in_words(match[1], words)
 
 
-def fold(cell: NotebookNode) -> NotebookNode:
+def fold(cell: NotebookNode, words: Words) -> NotebookNode:
     """The setup cell, the same in every notebook, folded as solutions are."""
-    shown = "Setup: installs the package on Colab, does nothing elsewhere"
+    shown = words.get("label/setup")
     code = f"<details><summary>{shown}</summary>\n\n```python\n{cell.source}\n```\n\n</details>"
     return nbformat.v4.new_markdown_cell(code, id=cell.id)
 
 
-def links(neighbours: list[tuple[str, str]], name: str, repo: str) -> str:
+def links(neighbours: list[tuple[str, str]], name: str, repo: str, words: Words) -> str:
     """The line under a title: the pages before and after, and where to open the notebook."""
     here = [f'<a href="{page}.html">{html.escape(text)}</a>' for text, page in neighbours]
-    there = [f'<a href="../downloads/{name}" download>Download this notebook</a>']
+    there = [f'<a href="../downloads/{Path(name).name}" download>{words.get("label/download")}</a>']
     if repo:
-        there.insert(0, f'<a href="{colab(name, repo, tag())}">Open in Colab</a>')
+        there.insert(0, f'<a href="{colab(name, repo, tag())}">{words.get("label/colab")}</a>')
     return '<p class="page-links"><span>{}</span> <span>{}</span></p>'.format(" · ".join(here), " · ".join(there))
 
 
-def picture_in_words(code: str, prose: str) -> str:
+def picture_in_words(code: str, prose: str, words: Words) -> str:
     """A picture's alternative text: what the drawing function says it draws, and how the prose announces it."""
     drawn = _PLOT.search(code)
-    kind = summary(PACKAGE / "plots.py", drawn[1]) if drawn else "A picture."
+    kind = words.get(f"shows/{drawn[1]}" if drawn else "label/picture")
     return f"{kind} {sentence(prose)}".strip()
 
 
-def view_in_words(name: str) -> str:
+def view_in_words(name: str, words: Words) -> str:
     """What stands where a view would be: what it does, that it needs a notebook that runs, and a link."""
-    does = next(filter(None, (summary(path, name) for path in sorted((PACKAGE / "widgets").glob("*.py")))), "")
+    top = ".." if words.language == "en" else "../.."
     return (
-        f'<div class="view-note"><p><strong>Interactive view.</strong> {html.escape(does)} '
-        "It works where the notebook runs, and not on this page: "
-        f'<a href="../reference/widgets.html#asr_helpers.widgets.{name}"><code>{name}</code></a>.</p></div>'
+        f'<div class="view-note"><p><strong>{words.get("label/view")}</strong> '
+        f"{html.escape(words.get(f'shows/{name}'))} {words.get('label/view-where')} "
+        f'<a href="{top}/reference/widgets.html#asr_helpers.widgets.{name}"><code>{name}</code></a>.</p></div>'
     )
-
-
-def summary(module: Path, function: str) -> str:
-    """The first paragraph of a function's docstring, in one line; "" where there is no such function."""
-    for node in ast.parse(module.read_text(encoding="utf-8")).body:
-        if isinstance(node, ast.FunctionDef) and node.name == function:
-            return " ".join((ast.get_docstring(node) or "").partition("\n\n")[0].split())
-    return ""
 
 
 def sentence(prose: str) -> str:
@@ -185,7 +193,7 @@ def sentence(prose: str) -> str:
     text = " ".join("".join(last).split())
     text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", text)
     text = re.sub(r"[*`]+", "", text)
-    return next((one for one in re.split(r"(?<=[.?!]) ", text) if one.endswith((".", "!"))), "")
+    return next((one for one in re.split(r"(?<=[.?!؟]) |(?<=[。！？])", text) if one.endswith((".", "!", "。"))), "")
 
 
 # Documents
@@ -199,20 +207,23 @@ def documents() -> dict[str, Path]:
     return cards | dict([first]) | more | dict(rest)
 
 
-def document(path: Path, page: str, pages: dict[str, Path], folder: Path, repo: str) -> str:
+def document(path: Path, page: str, pages: dict[str, Path], folder: Path, repo: str, words: Words) -> str:
     """A document of the repository as a page: its links lead to pages, or to the repository."""
-    text = _FRONT_MATTER.sub("", _BADGES.sub("", path.read_text(encoding="utf-8")))
+    text = _FRONT_MATTER.sub("", _BADGES.sub("", LINE_OF_LANGUAGES.sub("", path.read_text(encoding="utf-8"))))
     if page in TITLES:
-        text = re.sub(r"\A\s*# .*", f"# {TITLES[page]}", text)
+        text = re.sub(r"\A\s*# .*", f"# {words.get(TITLES[page])}", text)
     parts = _FENCE.split(text)
-    parts[::2] = [_LINK.sub(_to_pages(path, page, pages, folder, repo), part) for part in parts[::2]]
+    parts[::2] = [_LINK.sub(_to_pages(path, page, pages, folder, repo, words), part) for part in parts[::2]]
     return "".join(parts)
 
 
-def _to_pages(path: Path, page: str, pages: dict[str, Path], folder: Path, repo: str) -> Callable[[re.Match], str]:
+def _to_pages(
+    path: Path, page: str, pages: dict[str, Path], folder: Path, repo: str, words: Words
+) -> Callable[[re.Match], str]:
     """Rewrites one link of the document at `path`; pictures are copied to `folder`."""
     by_path = {file: f"{name}.md" for name, file in pages.items()}
-    by_path |= {notebook: f"notebooks/{notebook.name}" for notebook in series()}
+    by_path |= {words.edition.path(notebook): f"notebooks/{notebook.name}" for notebook in series()}
+    in_english = {file: f"{name}.html" for name, file in documents().items()}
 
     def rewrite(match: re.Match) -> str:
         picture, text, target = match.groups()
@@ -226,6 +237,8 @@ def _to_pages(path: Path, page: str, pages: dict[str, Path], folder: Path, repo:
             return f"![{text}]({os.path.relpath('images/' + file.name, Path(page).parent)})"
         if file in by_path:
             return f"[{text}]({os.path.relpath(by_path[file], Path(page).parent)}{mark}{anchor})"
+        if words.language != "en" and file in in_english:
+            return f'<a href="../{os.path.relpath(in_english[file], Path(page).parent)}{mark}{anchor}">{text}</a>'
         if repo:
             return f"[{text}](https://github.com/{repo}/blob/main/{file.relative_to(ROOT).as_posix()}{mark}{anchor})"
         return text
@@ -310,26 +323,33 @@ def command_line() -> str:
 # The first page
 
 
-def first_page(folder: Path, pages: dict[str, Path], repo: str) -> str:
+def first_page(folder: Path, pages: dict[str, Path], repo: str, words: Words) -> str:
     """index.md with the series' list, and the contents of the whole site."""
     rows = []
     for path in series():
-        title, _, rest = nbformat.read(path, as_version=4).cells[0].source.partition("\n")
+        cell = nbformat.read(words.edition.path(path), as_version=4).cells[0].source
+        title, _, rest = cell.removeprefix('<div dir="rtl">\n\n').partition("\n")
         lede = next(line for line in rest.splitlines() if line.strip() and not line.startswith("["))
         rows.append(f"[{title.lstrip('# ')}](notebooks/{path.name})\n: {lede}\n")
     (folder / "images").mkdir(parents=True, exist_ok=True)
     shutil.copy(ROOT / "docs" / "emission.png", folder / "images")
-    text = (ROOT / "site" / "index.md").read_text(encoding="utf-8")
-    text = text.replace("SERIES\n", "\n".join(rows))
-    source = f"The source is on [GitHub](https://github.com/{repo})." if repo else ""
+    text = words.index().replace("SERIES\n", "\n".join(rows))
+    source = words.get("label/source").replace("GitHub", f"[GitHub](https://github.com/{repo})") if repo else ""
     text = text.replace("SOURCE\n", source + "\n")
+    english = words.language == "en"
+    if not english:  # the reference is in English alone
+        text = re.sub(r"\[([^\]]*)\]\((reference/[^)]*)\.rst\)", r'<a href="../\2.html">\1</a>', text)
+        if "project/readme" not in pages:
+            text = re.sub(r"\[([^\]]*)\]\((project/[^)]*)\.md\)", r'<a href="../\2.html">\1</a>', text)
     contents = {
-        "The series": [f"notebooks/{path.stem}" for path in series()],
-        "Reference": ["reference/index"],
-        "What is embedded": [page for page in pages if page.startswith("embedded/")],
-        "The project": [page for page in pages if page.startswith("project/")],
+        "label/series": [f"notebooks/{path.stem}" for path in series()],
+        "label/reference": ["reference/index"] * english,
+        "label/embedded": [page for page in pages if page.startswith("embedded/")],
+        "label/project": [page for page in pages if page.startswith("project/")],
     }
-    for caption, entries in contents.items():
-        lines = "\n".join(entries)
+    for name, entries in contents.items():
+        caption, lines = words.get(name), "\n".join(entries)
+        if not entries:
+            continue
         text += f"\n```{{toctree}}\n:hidden:\n:caption: {caption}\n\n{lines}\n```\n"
     return text

@@ -22,6 +22,7 @@ import benchmarks.__main__
 from asr_helpers import AsrError, audio, collation, evaluation, inference, loading, models, samplers
 from asr_helpers.audit import audit as audit_rows
 from asr_helpers.evaluation import ErrorCounts
+from asr_helpers.layouts.librispeech import read_librispeech
 from asr_helpers.sources import source
 from benchmarks import (
     audit,
@@ -30,7 +31,6 @@ from benchmarks import (
     digits,
     guide,
     hour,
-    librispeech,
     people,
     seeds,
     tasks,
@@ -263,7 +263,7 @@ def published(tmp_path):
 
 @pytest.mark.parametrize("above", [".", "..", "84"])
 def test_a_librispeech_tree_is_read_from_any_folder_above(published, above):
-    rows = librispeech.read_librispeech(published / above)
+    rows = read_librispeech(published / above)
     found = {Path(row["audio"]).stem: row["transcription"] for row in rows}
     assert found == {name: text for name, text in TEXTS.items() if above != "84" or name.startswith("84-")}
     assert all(row["speaker"] == Path(row["audio"]).stem.split("-")[0] for row in rows)
@@ -281,19 +281,19 @@ def test_a_wrong_line_is_named(published, line, said):
     table = published / "84" / "121" / "84-121.trans.txt"
     table.write_text(table.read_text() + f"{line}\n")
     with pytest.raises(AsrError, match=f"84-121.trans.txt', line 3: .*{said}"):
-        librispeech.read_librispeech(published)
+        read_librispeech(published)
 
 
 def test_a_published_sound_without_transcript_is_named(published):
     (published / "84" / "9" / "84-9-0001.flac").write_bytes(tiny.clip(0))
     with pytest.raises(AsrError, match=r"84-9-0001\.flac' has no transcript"):
-        librispeech.read_librispeech(published)
+        read_librispeech(published)
 
 
 def test_a_transcript_file_is_utf_8(published):
     (published / "84" / "9" / "84-9.trans.txt").write_bytes(b"84-9-0000 OL\xc9\n")
     with pytest.raises(AsrError, match=r"84-9\.trans\.txt' is not written in UTF-8"):
-        librispeech.read_librispeech(published)
+        read_librispeech(published)
 
 
 @pytest.mark.parametrize("name", ["84-9-0000.flac", "84-9.trans.txt"])
@@ -302,7 +302,7 @@ def test_nothing_outside_the_folder_is_read(published, tmp_path, name):
     place.rename(tmp_path / name)
     place.symlink_to(tmp_path / name)
     with pytest.raises(AsrError, match=f"{name}' leads out of"):
-        librispeech.read_librispeech(published)
+        read_librispeech(published)
 
 
 def test_a_link_in_a_circle_is_refused(published):
@@ -310,7 +310,7 @@ def test_a_link_in_a_circle_is_refused(published):
     place.unlink()
     place.symlink_to(place.name)
     with pytest.raises(AsrError, match=r"84-9-0000\.flac"):
-        librispeech.read_librispeech(published)
+        read_librispeech(published)
 
 
 # Reading either form

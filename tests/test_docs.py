@@ -17,7 +17,7 @@ import pytest
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = sorted(ROOT.glob("*.md")) + sorted(ROOT.glob("docs/*.md")) + sorted(ROOT.glob("notebooks/*.ipynb"))
+PAGES = sorted(ROOT.glob("*.md")) + sorted(ROOT.glob("docs/*.md")) + sorted(ROOT.glob("notebooks/**/*.ipynb"))
 PROJECT, TOOL = map(tomllib.loads((ROOT / "pyproject.toml").read_text()).get, ("project", "tool"))
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from asr_helpers import AsrError
+from asr_helpers import AsrError, loading
 from asr_helpers.sources import source
 
 LOCALES = "cs-CZ de-DE en-AU en-GB en-US es-ES fr-FR it-IT ko-KR nl-NL pl-PL pt-PT ru-RU zh-CN".split()
@@ -92,11 +92,11 @@ def test_an_unknown_source_is_refused_in_one_sentence_that_names_it(name):
     assert "\n" not in str(caught.value)
 
 
-def test_a_file_is_no_source(tmp_path):
-    file = tmp_path / "metadata.csv"
+def test_a_file_that_is_no_table_is_no_source(tmp_path):
+    file = tmp_path / "notes.txt"
     file.write_text("file_name,transcription\n")
-    with pytest.raises(AsrError, match="Unknown source"):
-        source(file)
+    with pytest.raises(AsrError, match=r"notes\.txt"):
+        loading.load_splits(source(file))
 
 
 def test_training_goes_to_outputs_or_where_the_environment_says(tmp_path, monkeypatch):

@@ -2,7 +2,7 @@
 
     python tools/notebooks.py execute [NAME ...]   run top to bottom, clean, write back
     python tools/notebooks.py check [NAME ...]     print every breach of the house rules
-    python tools/notebooks.py stamp [--clear]      write (or take out) badges and install address
+    python tools/notebooks.py stamp [--clear]      write (or take out) badges and install address, then `make editions`
 
 NAME is the beginning of a notebook's file name: `05` is notebooks/05_training.ipynb.
 """

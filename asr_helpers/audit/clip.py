@@ -14,6 +14,7 @@ import numpy as np
 import soundfile
 
 from .. import AsrError, audio
+from ..fragments import file_of, times_of
 from ..preprocessing import frames_needed
 from .reasons import Model, Row
 
@@ -78,9 +79,14 @@ def examine_clip(row: Row, clip: Any, model: Model) -> None:
     if content is None and isinstance(clip, dict):
         content = clip.get("path")
     if isinstance(content, (str, os.PathLike)):
-        if not os.path.isfile(content):
+        if not os.path.isfile(file_of(content)):
             row.problems["missing-file"] = f"There is no file {row.file!r}: correct its name or bring it."
             return
+        if times_of(content):
+            content = _read_part(row, str(content))
+            if content is None:
+                return
+    if isinstance(content, (str, os.PathLike)):
         try:
             size = os.path.getsize(content)
             content = Path(content).read_bytes() if size <= LARGEST else None
@@ -109,6 +115,23 @@ def examine_clip(row: Row, clip: Any, model: Model) -> None:
             _examine_samples(row, samples, model)
 
 
+def _read_part(row: Row, path: str) -> bytes | None:
+    """The part of a file that a path means; None where it cannot be read, or is too long to be."""
+    try:
+        seconds = audio.duration(path)
+        if seconds <= MAX_SECONDS:
+            return audio.read_part(path)
+        row.seconds = seconds
+        row.problems["too-long"] = _too_long(seconds)
+    except AsrError as error:
+        row.problems["unreadable"] = str(error)
+    return None
+
+
+def _too_long(seconds: float) -> str:
+    return f"It declares {seconds:.1f} s, and memory grows with the square: cut it below {MAX_SECONDS:.0f} s."
+
+
 def _read(row: Row, file: soundfile.SoundFile, content: bytes) -> np.ndarray | None:
     """The samples, (num_samples, num_channels) float32; None where the header says that they are of no use."""
     row.sampling_rate = file.samplerate
@@ -123,9 +146,7 @@ def _read(row: Row, file: soundfile.SoundFile, content: bytes) -> np.ndarray | N
     declared = file.frames / file.samplerate
     if declared > MAX_SECONDS:
         row.seconds = declared if len(content) > SPARSEST * declared else 0.0
-        row.problems["too-long"] = (
-            f"It declares {declared:.1f} s, and memory grows with the square: cut it below {MAX_SECONDS:.0f} s."
-        )
+        row.problems["too-long"] = _too_long(declared)
         return None
     try:
         samples = audio.read_samples(file)

@@ -7,13 +7,12 @@ from typing import Any
 import numpy as np
 
 from ..loading import voice_of
+from ..speakers import SPEAKER_COLUMNS
 from .rows import Rows, first_equal, only
 
 # A clip is a wrong transcript's when it is spoken this many times faster or slower than the corpus's median, and
 # this many times its usual spread; a median of fewer clips says nothing.
 FASTER, SPREADS, FEWEST_CLIPS = 3.0, 5.0, 20
-
-SPEAKER_COLUMNS = ("speaker", "speaker_id", "client_id", "voice")
 
 
 def compare(rows: Rows) -> None:

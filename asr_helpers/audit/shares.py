@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__
+from ..fragments import file_of
 from .reasons import Model, Row
 
 WAIT = 0.1  # s between two looks for another rank's file
@@ -35,7 +36,7 @@ def fingerprint(rows: Iterable[tuple[Any, Any, str, bool]], model: Model) -> str
             digest.update(content)
         elif not outside:
             try:
-                facts = os.stat(file)
+                facts = os.stat(file_of(file))
                 state = (facts.st_size, facts.st_mtime_ns)
             except (OSError, ValueError):  # it is missing, or no name of a file
                 pass

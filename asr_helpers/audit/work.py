@@ -12,7 +12,7 @@ from typing import Any
 from tqdm import tqdm
 
 from .. import AsrError
-from ..loading import LEADS_OUT
+from ..layouts.paths import LEADS_OUT
 from .clip import examine_clip
 from .reasons import Model, Row
 from .text import examine_text

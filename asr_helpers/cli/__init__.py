@@ -10,7 +10,7 @@ from functools import partial
 
 from .. import AsrError, __version__
 from ..checkpoints import Terminated
-from . import align, app, audit, demo, evaluate, export, lm, train, transcribe
+from . import align, app, audit, convert, demo, evaluate, export, lm, train, transcribe
 from .common import is_first, printable, quiet
 
 
@@ -22,7 +22,7 @@ def parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     whole.add_argument("-V", "--version", action="version", version=__version__)
     commands = whole.add_subparsers(title="commands (asr-helpers COMMAND --help says more)", metavar="COMMAND")
-    for module in (demo, audit, train, evaluate, transcribe, lm, align, export, app):
+    for module in (demo, audit, convert, train, evaluate, transcribe, lm, align, export, app):
         module.add(commands)
     return whole
 
@@ -40,7 +40,9 @@ def main(argv: list[str] | None = None) -> int:
         from ..sources import source
 
         try:
-            args.source = source(args.data, getattr(args, "locale", None))
+            args.source = source(
+                args.data, *(getattr(args, name, None) for name in ("locale", "columns", "audio_root"))
+            )
         except AsrError as error:
             whole.error(str(error))
     try:

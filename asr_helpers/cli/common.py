@@ -77,9 +77,16 @@ def command(commands: Any, run: Any, help: str) -> argparse.ArgumentParser:
 def takes_data(sub: argparse.ArgumentParser) -> None:
     """Adds the arguments that say which rows."""
     sub.add_argument(
-        "data", metavar="DATA", help="demo, hub, or a folder with a metadata.csv (file_name, transcription)"
-    )
+        "data", metavar="DATA",
+        help="demo, hub, a folder with a metadata.csv (file_name, transcription), or a corpus in another layout: "
+        "Common Voice, LibriSpeech, Kaldi, FLEURS, ESPnet, NeMo, lhotse, a CSV or TSV",
+    )  # fmt: skip
     sub.add_argument("--locale", help="another of the dataset's locales, such as de-DE")
+    sub.add_argument(
+        "--columns", type=column_names, metavar="NAME=MEANING,…",
+        help="a spreadsheet's columns: which is file_name, transcription, speaker",
+    )  # fmt: skip
+    sub.add_argument("--audio-root", metavar="DIR", help="where sounds may lie besides DATA, for a manifest's paths")
 
 
 def takes_beam(sub: argparse.ArgumentParser) -> None:
@@ -123,6 +130,21 @@ def _bf16_for(recogniser: "Recogniser") -> bool:
     if not has_bf16():
         raise InputError("This machine does not multiply in bfloat16 by itself: leave out --bf16.")
     return True
+
+
+def column_names(text: str) -> dict[str, str]:
+    """Columns and their meanings from the command line.
+
+    >>> column_names("path=file_name,sentence=transcription")
+    {'path': 'file_name', 'sentence': 'transcription'}
+    """
+    columns = {}
+    for pair in text.split(","):
+        name, _, meaning = pair.rpartition("=")
+        if not name or not meaning:
+            raise argparse.ArgumentTypeError(f"{pair!r} is not NAME=MEANING, as sentence=transcription")
+        columns[name] = meaning
+    return columns
 
 
 def above_0(text: str) -> float:

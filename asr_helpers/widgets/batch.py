@@ -10,10 +10,14 @@ from .. import AsrError, InputError, audio
 from ..plots import plot_lengths
 from ..preprocessing import encode_text
 from ..samplers import duration_batches, random_batches, sorted_batches, total_padding_share
+from ..wording import label, mark, say
 from .kit import WIDE, View, draw, note, picture, table, text, unheard
 
 if TYPE_CHECKING:
     from transformers import ProcessorMixin
+
+
+WAYS = (mark("random"), mark("sorted"), mark("by duration"))
 
 
 def batch_view(rows: Sequence[Mapping[str, Any]], processor: "ProcessorMixin") -> View:
@@ -32,16 +36,16 @@ def batch_view(rows: Sequence[Mapping[str, Any]], processor: "ProcessorMixin") -
         try:
             length, ids = audio.duration(row["audio"]), encode_text(row["transcription"], processor)
         except AsrError as error:
-            left_out.append(f"Row {number} is left out: {error}")
+            left_out.append(say("Row {row} is left out: {error}", row=number, error=error))
             continue
         seconds.append(length)
         labels.append(len(ids))
     if not any(seconds):
         raise InputError("There are no rows to make batches of.")
-    size = ipywidgets.IntSlider(description="batch size", value=8, min=1, max=32, style=WIDE)
-    strategy = ipywidgets.ToggleButtons(options=["random", "sorted", "by duration"], description="order", style=WIDE)
-    number = ipywidgets.IntSlider(description="batch", min=1, max=2, style=WIDE)
-    shuffle = ipywidgets.Button(description="shuffle again", tooltip="another random order")
+    size = ipywidgets.IntSlider(description=say("batch size"), value=8, min=1, max=32, style=WIDE)
+    strategy = ipywidgets.ToggleButtons(options=[(say(way), way) for way in WAYS], description=say("order"), style=WIDE)
+    number = ipywidgets.IntSlider(description=say("batch"), min=1, max=2, style=WIDE)
+    shuffle = ipywidgets.Button(description=say("shuffle again"), tooltip=say("another random order"))
     shown, shares, message = ipywidgets.HTML(), ipywidgets.HTML(), ipywidgets.HTML()
     if left_out:
         message.value = note("<br>".join(map(text, left_out)))
@@ -54,11 +58,13 @@ def batch_view(rows: Sequence[Mapping[str, Any]], processor: "ProcessorMixin") -
         chosen = [seconds[row] for row in batch]
         share = f"{total_padding_share(seconds, [batch]):.0%}"
         figure = plot_lengths(chosen, [labels[row] for row in batch])
-        figure.suptitle(f"batch {drawn} of {len(batches)}: {share} padding", fontsize=10)
-        seen = (
-            f"Batch {drawn} of {len(batches)}: {len(batch)} clips of {min(chosen):.1f} to {max(chosen):.1f} s, "
-            f"{share} of its sound is padding; right, their labels, filled up with -100."
-        )
+        title = label("batch {batch} of {batches}: {share} padding", batch=drawn, batches=len(batches), share=share)
+        figure.suptitle(title, fontsize=10)
+        seen = say(
+            "Batch {batch} of {batches}: {clips} clips of {shortest:.1f} to {longest:.1f} s, {share} of its sound is "
+            "padding; right, their labels, filled up with -100.",
+            batch=drawn, batches=len(batches), clips=len(batch), shortest=min(chosen), longest=max(chosen), share=share,
+        )  # fmt: skip
         shown.value = picture(draw(figure), seen)
 
     def show(change: object = None) -> None:
@@ -73,10 +79,14 @@ def batch_view(rows: Sequence[Mapping[str, Any]], processor: "ProcessorMixin") -
             largest = max(len(batch) * max(seconds[row] for row in batch) for batch in batches)
             clips = [len(batch) for batch in batches]
             share = f"{total_padding_share(seconds, batches):.1%}"
-            line = [name, share, str(len(batches)), f"{min(clips)} to {max(clips)}", f"{largest:.0f} s"]
+            sizes = say("{least} to {most}", least=min(clips), most=max(clips))
+            line = [say(name), share, str(len(batches)), sizes, f"{largest:.0f} s"]
             lines.append([f"<b>{cell}</b>" for cell in line] if name == strategy.value else line)
-        head = ["order", "padding", "batches", "clips in a batch", "largest, padding included"]
-        caption = f"{len(seconds)} clips, {size.value} to a batch; by duration: up to {budget:.0f} s to a batch"
+        head = [say("order"), say("padding"), say("batches"), say("clips in a batch"), say("largest, padding included")]
+        caption = say(
+            "{clips} clips, {size} to a batch; by duration: up to {budget:.0f} s to a batch",
+            clips=len(seconds), size=size.value, budget=budget,
+        )  # fmt: skip
         shares.value = table(head, lines, caption)
         state["batches"] = ways[strategy.value]
         with unheard(show_batch, number):

@@ -9,9 +9,13 @@ import numpy as np
 from .. import audio
 from ..loading import describe
 from ..plots import plot_clip
+from ..wording import mark, say
 from .kit import FULL, WIDE, RowChooser, View, draw, page, picture, sound, table, telling, text, unheard
 
-RATES = {"as recorded": 0, "16 kHz": 16_000, "8 kHz": 8_000, "4 kHz": 4_000}
+RATES = {mark("as recorded"): 0, "16 kHz": 16_000, "8 kHz": 8_000, "4 kHz": 4_000}
+
+
+FACTS = (mark("length"), mark("rate"), mark("level"), mark("clipped"), mark("silence"), mark("signal to noise"))
 
 
 def clip_view(rows: Sequence[Mapping[str, Any]]) -> View:
@@ -25,10 +29,19 @@ def clip_view(rows: Sequence[Mapping[str, Any]]) -> View:
     """
     chooser = RowChooser(facts := describe(rows))
     rate = ipywidgets.ToggleButtons(
-        options=list(RATES.items()), description="rate", style={**WIDE, "button_width": "100px"}
+        options=[(say(name), rate) for name, rate in RATES.items()],
+        description=say("rate"),
+        style={**WIDE, "button_width": "100px"},
     )
     span = ipywidgets.FloatRangeSlider(
-        description="span (s)", min=0, max=1, value=(0, 1), step=0.01, readout_format=".2f", layout=FULL, style=WIDE
+        description=say("span (s)"),
+        min=0,
+        max=1,
+        value=(0, 1),
+        step=0.01,
+        readout_format=".2f",
+        layout=FULL,
+        style=WIDE,
     )
     message, shown, player, measured = (ipywidgets.HTML() for _ in range(4))
     view = View(
@@ -42,12 +55,13 @@ def clip_view(rows: Sequence[Mapping[str, Any]]) -> View:
         if not clip:
             return
         start, end = span.value
-        what = f"row {clip['row']}, {start:.2f} to {end:.2f} s, at {clip['kept'] / 1_000:g} kHz"
-        seen = f"Waveform and spectrogram of {what}. Transcription: {facts[clip['row']].text}"
+        place = {"row": clip["row"], "start": start, "end": end, "rate": clip["kept"] / 1_000}
+        what = say("row {row}, {start:.2f} to {end:.2f} s, at {rate:g} kHz", **place)
+        seen = say("Waveform and spectrogram of {what}. Transcription: {text}", what=what, text=facts[clip["row"]].text)
         part = [] if (start, end) == (span.min, span.max) else [(start / span.max, end / span.max)]
         shown.value = picture(clip["drawing"], seen, *part)
         first, last = (int(time * clip["rate"]) for time in span.value)
-        player.value = sound(clip["waveform"][first : last + 1], clip["rate"], f"play {what}")
+        player.value = sound(clip["waveform"][first : last + 1], clip["rate"], say("play {what}", what=what))
 
     def show_rate(change: object = None) -> None:
         if not clip:
@@ -80,8 +94,8 @@ def clip_view(rows: Sequence[Mapping[str, Any]]) -> View:
 
 def clip_facts(facts: audio.ClipFacts) -> str:
     """A clip's facts as a table in HTML."""
-    level = f"{facts.level:.1f} dBFS" if np.isfinite(facts.level) else "digital silence"
-    snr = "no pause to measure it in" if facts.snr is None else f"about {facts.snr:.0f} dB"
-    head = ["length", "rate", "level", "clipped", "silence", "signal to noise"]
+    level = f"{facts.level:.1f} dBFS" if np.isfinite(facts.level) else say("digital silence")
+    snr = say("no pause to measure it in") if facts.snr is None else say("about {snr:.0f} dB", snr=facts.snr)
+    head = [say(name) for name in FACTS]
     line = [f"{facts.seconds:.2f} s", f"{facts.sampling_rate:,} Hz", level]
-    return table(head, [[*line, f"{facts.clipped:.2%}", f"{facts.silence:.0%}", snr]], "This clip as recorded")
+    return table(head, [[*line, f"{facts.clipped:.2%}", f"{facts.silence:.0%}", snr]], say("This clip as recorded"))

@@ -10,6 +10,7 @@ from ..decoding import BeamRecogniser
 from ..inference import collapse
 from ..loading import describe
 from ..plots import SKY, VERMILION, plot_emission
+from ..wording import mark, say
 from .hearing import hypotheses_table
 from .kit import (
     FULL,
@@ -34,6 +35,7 @@ from .kit import (
 if TYPE_CHECKING:
     from ..inference import Recogniser
 
+STRIP = (mark("frame"), mark("path"), mark("repeats merged"), mark("blanks dropped"))  # lines
 AROUND = 12  # frames shown on either side of the one stepped to
 
 
@@ -52,9 +54,9 @@ def emission_view(recogniser: "Recogniser", rows: Sequence[Mapping[str, Any]]) -
     names = {tokenizer.pad_token: "-", tokenizer.word_delimiter_token: "␣"}
     facts = describe(rows)
     options = [(plain(f"{number} · {one.seconds:.1f} s · {one.text}"), number) for number, one in enumerate(facts)]
-    row = ipywidgets.Dropdown(description="clip", options=options, layout=FULL, style=WIDE)
-    word = ipywidgets.Dropdown(description="word", options=word_options(()), layout=FULL, style=WIDE)
-    frame = ipywidgets.IntSlider(description="frame", max=1, layout={"flex": "1 1 auto"}, style=WIDE)
+    row = ipywidgets.Dropdown(description=say("clip"), options=options, layout=FULL, style=WIDE)
+    word = ipywidgets.Dropdown(description=say("word"), options=word_options(()), layout=FULL, style=WIDE)
+    frame = ipywidgets.IntSlider(description=say("frame"), max=1, layout={"flex": "1 1 auto"}, style=WIDE)
     play = ipywidgets.Play(interval=200, max=1)
     link = ipywidgets.jslink((play, "value"), (frame, "value"))
     message, shown, player, strip, best = (ipywidgets.HTML() for _ in range(5))
@@ -65,8 +67,8 @@ def emission_view(recogniser: "Recogniser", rows: Sequence[Mapping[str, Any]]) -
             return
         waveform, rate = heard["waveform"], recogniser.sampling_rate
         start, end = word_span(heard["words"], word.value, len(waveform) / rate)
-        what = f"word {word.value + 1}" if word.value >= 0 else "the whole clip"
-        player.value = sound(waveform[int(start * rate) : int(end * rate)], rate, f"play {what}")
+        what = say("word {number}", number=word.value + 1) if word.value >= 0 else say("the whole clip")
+        player.value = sound(waveform[int(start * rate) : int(end * rate)], rate, say("play {what}", what=what))
         if word.value >= 0:
             with unheard(show_frame, frame):
                 frame.value = round(heard["words"][word.value].start / recogniser.frame)
@@ -82,10 +84,11 @@ def emission_view(recogniser: "Recogniser", rows: Sequence[Mapping[str, Any]]) -
             chosen = heard["words"][word.value]
             marks.insert(0, (chosen.start / seconds, chosen.end / seconds))
         start, end = (share * seconds for share in marks[0])
-        seen = (
-            f"Waveform, and under it the probability of each token in each of {len(path)} frames. "
-            f"Read from it: {heard['text']}. Marked: {start:.2f} to {end:.2f} s, and frame {now}."
-        )
+        seen = say(
+            "Waveform, and under it the probability of each token in each of {frames} frames. Read from it: {text}. "
+            "Marked: {start:.2f} to {end:.2f} s, and frame {now}.",
+            frames=len(path), text=heard["text"], start=start, end=end, now=now,
+        )  # fmt: skip
         shown.value = picture(heard["drawing"], seen, *marks)
         strip.value = collapse_strip(path, tokens, blank, now, names)
 
@@ -134,10 +137,10 @@ def collapse_strip(
     merged, kept = map(set, collapse(path[: now + 1], blank))
     start = max(0, min(now - AROUND, len(path) - 2 * AROUND - 1))
     window = range(start, min(start + 2 * AROUND + 1, len(path)))
-    heading = "text-align:left;font-weight:normal;white-space:nowrap;padding-right:8px"
+    heading = "text-align:start;font-weight:normal;white-space:nowrap;padding-inline-end:8px"
     lines = []
-    for title, members in (("frame", None), ("path", window), ("repeats merged", merged), ("blanks dropped", kept)):
-        cells = [f'<th style="{heading}">{title}</th>']
+    for title, members in zip(STRIP, (None, window, merged, kept), strict=True):
+        cells = [f'<th style="{heading}">{say(title)}</th>']
         for frame in window:
             content = str(frame) if members is None else ""
             if members is not None and frame in members:
@@ -152,14 +155,14 @@ def collapse_strip(
     written = "".join(tokens[path[frame]] for frame in sorted(kept)).replace("|", " ")
     token = path[now]
     if token == blank:
-        why = "a blank: it writes nothing, and parts two equal letters"
+        why = mark("Frame {frame} says {token}, a blank: it writes nothing, and parts two equal letters.")
     elif now in kept:
-        why = "a new token: it is written"
+        why = mark("Frame {frame} says {token}, a new token: it is written.")
     else:
-        why = "a repeat of the frame before: it is merged"
-    grid = f'<table style="border-collapse:collapse;font-size:inherit">{"".join(lines)}</table>'
+        why = mark("Frame {frame} says {token}, a repeat of the frame before: it is merged.")
+    grid = f'<table dir="ltr" style="border-collapse:collapse;font-size:inherit">{"".join(lines)}</table>'
     return page(
         grid
-        + line(f"Frame {now} says {text(names.get(tokens[token], tokens[token]))}, {why}.")
-        + line(f"Written so far: <b>{text(written)}</b>")
+        + line(say(why, frame=now, token=text(names.get(tokens[token], tokens[token]))))
+        + line(say("Written so far: {text}", text=f"<b>{text(written)}</b>"))
     )

@@ -10,6 +10,7 @@ from .. import InputError, audio
 from ..decoding import BeamRecogniser
 from ..evaluation import AlignedWord, align, confusions, count_errors, group_counts, score, sum_counts
 from ..loading import RowFacts, describe
+from ..wording import mark, say
 from ..words import count_words
 from .hearing import hearing, hypotheses_panel, text_panel
 from .kit import (
@@ -35,13 +36,19 @@ from .words import keywords_panel, unknown_panel, words_panel
 if TYPE_CHECKING:
     from ..inference import Recogniser
 
-SORTS = {"highest WER": "rate", "most errors": "errors", "row": "row", "longest": "seconds", "text": "text"}
+SORTS = {
+    mark("highest WER"): "rate",
+    mark("most errors"): "errors",
+    mark("row"): "row",
+    mark("longest"): "seconds",
+    mark("text"): "text",
+}
 KINDS = {
-    "any": None,
-    "no errors": lambda words: not words.errors,
-    "substitutions": lambda words: words.substitutions,
-    "deletions": lambda words: words.deletions,
-    "insertions": lambda words: words.insertions,
+    mark("any"): None,
+    mark("no errors"): lambda words: not words.errors,
+    mark("substitutions"): lambda words: words.substitutions,
+    mark("deletions"): lambda words: words.deletions,
+    mark("insertions"): lambda words: words.insertions,
 }
 COMMONEST = 30  # confusions listed
 
@@ -87,30 +94,32 @@ def errors_view(
     mine, others = words[names[0]], words.get(names[1], [])
     commonest = confusions(aligned[names[0]]).most_common(COMMONEST)
 
-    sorts = SORTS | ({"most gained": "gained", "most lost": "lost"} if others else {})
-    sort = ipywidgets.Dropdown(description="sort by", options=list(sorts.items()), style=WIDE, layout=FULL)
-    kind = ipywidgets.Dropdown(description="with", options=list(KINDS), style=WIDE, layout=FULL)
-    listed = [("all utterances", None), *((_confusion(step, times), step) for step, times in commonest)]
-    confusion = ipywidgets.Select(description="confusions", options=listed, rows=12, style=WIDE, layout=FULL)
+    sorts = SORTS | ({mark("most gained"): "gained", mark("most lost"): "lost"} if others else {})
+    sorted_by = [(say(name), key) for name, key in sorts.items()]
+    sort = ipywidgets.Dropdown(description=say("sort by"), options=sorted_by, style=WIDE, layout=FULL)
+    kinds = [(say(name), name) for name in KINDS]
+    kind = ipywidgets.Dropdown(description=say("with"), options=kinds, style=WIDE, layout=FULL)
+    listed = [(say("all utterances"), None), *((_confusion(step, times), step) for step, times in commonest)]
+    confusion = ipywidgets.Select(description=say("confusions"), options=listed, rows=12, style=WIDE, layout=FULL)
     groups = _groups(facts)
-    group = ipywidgets.Dropdown(description="WER by", options=list(groups), style=WIDE)
-    hypothesis = ipywidgets.Textarea(description="edit", rows=2, layout=FULL, style=WIDE)
+    group = ipywidgets.Dropdown(description=say("WER by"), options=[(say(name), name) for name in groups], style=WIDE)
+    hypothesis = ipywidgets.Textarea(description=say("edit"), rows=2, layout=FULL, style=WIDE)
     message, summary, detail, player, edited, by_group = (ipywidgets.HTML() for _ in range(6))
     by_word = {name: count_words(alignments) for name, alignments in aligned.items()}
-    panels = {"each word": words_panel(by_word), "keywords": keywords_panel(by_word)}
+    panels = {mark("each word"): words_panel(by_word), mark("keywords"): keywords_panel(by_word)}
     if known is not None:
-        panels["unknown words"] = unknown_panel(by_word, known)
+        panels[mark("unknown words")] = unknown_panel(by_word, known)
     if recogniser:
         hear = hearing(recogniser, rows)
-        panels["typed text"] = text_panel(recogniser, hear, references)
+        panels[mark("typed text")] = text_panel(recogniser, hear, references)
         if isinstance(recogniser, BeamRecogniser):
-            panels["best hypotheses"] = hypotheses_panel(recogniser, hear, references)
-    show = ipywidgets.Dropdown(description="show", options=list(panels), style=WIDE)
+            panels[mark("best hypotheses")] = hypotheses_panel(recogniser, hear, references)
+    show = ipywidgets.Dropdown(description=say("show"), options=[(say(name), name) for name in panels], style=WIDE)
     panel = ipywidgets.VBox(layout={"width": "100%"})
 
     def label(row: int) -> str:
         rates = " → ".join(f"{words[name][row].rate:.2f}" for name in reversed(models))
-        return f"WER {rates} · row {row} · {facts[row].seconds:.1f} s · {references[row]}"
+        return f"WER {rates} · {say('row {row}', row=row)} · {facts[row].seconds:.1f} s · {references[row]}"
 
     def arrange(found: list[int]) -> list[int]:
         wanted, step = KINDS[kind.value], confusion.value
@@ -132,7 +141,11 @@ def errors_view(
     def show_row(change: object = None) -> None:
         row = chooser.row
         one = facts[row]
-        about = [f"row {row}", *(text(what) for what in (one.intent, one.voice) if what), f"{one.seconds:.1f} s"]
+        about = [
+            say("row {row}", row=row),
+            *(text(what) for what in (one.intent, one.voice) if what),
+            f"{one.seconds:.1f} s",
+        ]
         parts = [line(" · ".join(about), PALE)]
         for name in reversed(models):
             title = f"<b>{text(name)}</b>: " if others else ""
@@ -143,7 +156,7 @@ def errors_view(
         show_edit()
         player.value = ""
         with telling(message):
-            player.value = sound(*audio.decode(rows[row]["audio"]), f"play row {row}")
+            player.value = sound(*audio.decode(rows[row]["audio"]), say("play row {row}", row=row))
         show_panel()
 
     def show_panel(change: object = None) -> None:
@@ -155,15 +168,18 @@ def errors_view(
     def show_edit(change: object = None) -> None:
         row, content = chooser.row, " ".join(hypothesis.value.split())
         (count,) = count_errors([references[row]], [content])
-        empty = "" if content else note("Nothing is written: every word of the reference counts as a deletion.")
+        empty = "" if content else note(say("Nothing is written: every word of the reference counts as a deletion."))
         steps = align(references[row], content)
         changed = alignment(steps) if steps != aligned[names[0]][row] else ""  # else it stands above
-        edited.value = empty + page(line(f"As edited: {counts(count)}") + changed)
+        edited.value = empty + page(line(say("As edited: {counts}", counts=counts(count))) + changed)
 
     def show_groups(change: object = None) -> None:
-        head, lines = [group.value, "utterances", "words"], []
+        head, lines = [say(group.value), say("utterances"), say("words")], []
         for name in models:
-            head += [f'WER <span style="overflow-wrap:anywhere">{text(name)}</span>' if others else "WER", "errors"]
+            head += [
+                f'WER <span style="overflow-wrap:anywhere">{text(name)}</span>' if others else "WER",
+                say("errors"),
+            ]
         parts = [group_counts(groups[group.value], words[name]) for name in models]
         for value, members in sorted(parts[0].items(), key=lambda part: -sum_counts(part[1]).rate):
             totals = [sum_counts(part[value]) for part in parts]
@@ -175,7 +191,7 @@ def errors_view(
             for total in totals:
                 cells += [f"{total.rate:.3f}", str(total.errors)]
             lines.append(cells)
-        by_group.value = table(head, lines, f"WER by {group.value}")
+        by_group.value = table(head, lines, say("WER by {group}", group=say(group.value)))
 
     hypothesis.observe(show_edit, "value")
     chooser.observe(show_row, "row")
@@ -187,11 +203,9 @@ def errors_view(
     show_row()
     show_groups()
     left = ipywidgets.VBox([chooser.rows, chooser.found], layout={"width": "42%"})
-    right = ipywidgets.VBox(
-        [detail, player, message, hypothesis, edited], layout={"width": "58%", "padding": "0 0 0 12px"}
-    )
+    right = ipywidgets.VBox([detail, player, message, hypothesis, edited], layout={"width": "58%", "padding": "0 12px"})
     below = ipywidgets.VBox([confusion], layout={"width": "42%"})
-    beside = ipywidgets.VBox([group, by_group], layout={"width": "58%", "padding": "0 0 0 12px"})
+    beside = ipywidgets.VBox([group, by_group], layout={"width": "58%", "padding": "0 12px"})
     return View(
         "errors",
         [summary, chooser.filters, ipywidgets.HBox([left, right]), ipywidgets.HBox([below, beside]), show, panel],
@@ -205,17 +219,25 @@ def _confusion(step: AlignedWord, times: int) -> str:
     if step.kind == "S":
         what = f"{step.reference} → {step.hypothesis}"
     else:
-        what = f"{step.reference} left out" if step.kind == "D" else f"{step.hypothesis} put in"
+        what = (
+            say("{word} left out", word=step.reference)
+            if step.kind == "D"
+            else say("{word} put in", word=step.hypothesis)
+        )
     return plain(f"{times} × {step.kind} {what}")
 
 
 def _groups(facts: Sequence[RowFacts]) -> dict[str, list[str]]:
     """What utterances can be grouped by: the values of each."""
     first, second = np.quantile([fact.seconds for fact in facts], [1 / 3, 2 / 3])
-    names = f"up to {first:.1f} s", f"{first:.1f} to {second:.1f} s", f"over {second:.1f} s"
+    names = (
+        say("up to {end:.1f} s", end=first),
+        say("{start:.1f} to {end:.1f} s", start=first, end=second),
+        say("over {start:.1f} s", start=second),
+    )
     groups = {
-        "voice": [fact.voice or "unknown" for fact in facts],
-        "intent": [fact.intent or "unknown" for fact in facts],
-        "length": [names[int(np.searchsorted([first, second], fact.seconds))] for fact in facts],
+        mark("voice"): [fact.voice or say("unknown") for fact in facts],
+        mark("intent"): [fact.intent or say("unknown") for fact in facts],
+        mark("length"): [names[int(np.searchsorted([first, second], fact.seconds))] for fact in facts],
     }
     return {name: values for name, values in groups.items() if len(set(values)) > 1} or {"length": groups["length"]}

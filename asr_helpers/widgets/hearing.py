@@ -14,6 +14,7 @@ from ..evaluation import AlignedWord, align, count_errors
 from ..inference import Recogniser
 from ..plots import KIND_COLOURS
 from ..preprocessing import normalise_text, vocabulary
+from ..wording import mark, say
 from .kit import (
     FULL,
     KIND_LINES,
@@ -59,8 +60,8 @@ def text_panel(recogniser: Recogniser, hear: Hear, references: Sequence[str]) ->
         A view with the controls `typed`, the text, and `word`; and `show_row`, which takes a row's number.
     """
     alphabet, characters = Alphabet.of(recogniser), vocabulary(recogniser.processor)
-    typed = ipywidgets.Textarea(description="typed text", rows=2, layout=FULL, style=WIDE)
-    word = ipywidgets.Dropdown(description="word", options=word_options(()), layout=FULL, style=WIDE)
+    typed = ipywidgets.Textarea(description=say("typed text"), rows=2, layout=FULL, style=WIDE)
+    word = ipywidgets.Dropdown(description=say("word"), options=word_options(()), layout=FULL, style=WIDE)
     message, player = ipywidgets.HTML(), ipywidgets.HTML()
     found: dict[str, Any] = {"row": 0, "words": ()}
 
@@ -69,19 +70,19 @@ def text_panel(recogniser: Recogniser, hear: Hear, references: Sequence[str]) ->
             waveform, _ = hear(found["row"])
             rate = recogniser.sampling_rate
             start, end = word_span(found["words"], word.value, len(waveform) / rate)
-            what = f"typed word {word.value + 1}" if word.value >= 0 else "the whole clip"
-            player.value = sound(waveform[int(start * rate) : int(end * rate)], rate, f"play {what}")
+            what = say("typed word {number}", number=word.value + 1) if word.value >= 0 else say("the whole clip")
+            player.value = sound(waveform[int(start * rate) : int(end * rate)], rate, say("play {what}", what=what))
 
     def show_text(change: object = None) -> None:
         found["words"], player.value = (), ""
         with telling(message):
             written = normalise_text(typed.value, characters).text
             if not written:
-                raise InputError("The typed text has no letter that this recogniser writes: type what is said.")
+                raise InputError(say("The typed text has no letter that this recogniser writes: type what is said."))
             emission, delay = hear(found["row"])[1], recogniser.calibration.delay
             found["words"] = align_words(emission, written, alphabet, recogniser.frame, delay)
         with unheard(show_word, word):
-            word.options = word_options(found["words"], "fit")
+            word.options = word_options(found["words"], mark("{share:.0%} fit"))
             word.value = -1
         if found["words"]:
             show_word()
@@ -142,17 +143,20 @@ def hypotheses_table(recogniser: BeamRecogniser, emission: np.ndarray, reference
         [changed_words(greedy, one), *(f"{score:.1f}" for score in (one.acoustic, one.language, one.score)), *cells]
         for one, cells in zip(best, errors, strict=True)
     ]
-    head = ["hypothesis", "acoustic", "language model", "sum", *(["errors"] if counts else [])]
-    told = line(f"Greedy: <b>{text(greedy)}</b>")
-    told += table(head, lines, f"The best {len(best)} of the search")
-    told += line("Wavy line: the search changed the word. Struck through: a greedy word that it left out.")
+    head = [say("hypothesis"), say("acoustic"), say("language model"), say("sum"), *([say("errors")] if counts else [])]
+    told = line(say("Greedy: {text}", text=f"<b>{text(greedy)}</b>"))
+    told += table(head, lines, say("The best {count} of the search", count=len(best)))
+    told += line(say("Wavy line: the search changed the word. Struck through: a greedy word that it left out."))
     if counts:
         rates = [count.rate for count in counts]
         oracle = min(range(len(rates)), key=rates.__getitem__)
         told += line(
-            f"The first has a WER of {rates[0]:.2f}. The lowest of these {len(best)} is {rates[oracle]:.2f}, "
-            f"of hypothesis {oracle + 1} (oracle WER)."
-        )
+            say(
+                "The first has a WER of {first:.2f}. The lowest of these {count} is {lowest:.2f}, of hypothesis "
+                "{number} (oracle WER).",
+                first=rates[0], count=len(best), lowest=rates[oracle], number=oracle + 1,
+            )
+        )  # fmt: skip
     return page(told)
 
 

@@ -26,6 +26,7 @@ from ..evaluation import AlignedWord, ErrorCounts
 from ..inference import Word
 from ..loading import RowFacts, find_rows
 from ..plots import KIND_COLOURS, KIND_NAMES, SKY, VERMILION
+from ..wording import RIGHT_TO_LEFT, language, mark, say
 
 INK, PALE, LINE = "var(--jp-ui-font-color1, #111)", "var(--jp-ui-font-color2, #555)", "var(--jp-border-color1, #aaa)"
 # Besides its colour each kind has its letter and its line.
@@ -34,6 +35,11 @@ KIND_LINES = {"H": "none", "S": "underline wavy", "D": "line-through", "I": "und
 PICTURES = {code: 0x2400 + code for code in range(32) if chr(code) not in "\t\n"} | {127: 0x2421}
 FULL = {"width": "auto"}  # in a column: all of its width, less the margins
 WIDE = {"description_width": "initial"}
+# From right to left: boxes, labels and tables are mirrored; time, in sliders and pictures, goes on from left to right.
+MIRRORED = (
+    "<style>.asr-mirrored {direction: rtl} "
+    ".asr-mirrored .slider-container, .asr-mirrored .widget-readout, .asr-mirrored audio {direction: ltr}</style>"
+)
 
 
 class View(ipywidgets.VBox):
@@ -46,8 +52,11 @@ class View(ipywidgets.VBox):
     """
 
     def __init__(self, name: str, children: Sequence[ipywidgets.Widget], **parts: Any):
-        super().__init__(children, layout={"width": "100%"})
+        mirrored = language() in RIGHT_TO_LEFT
+        super().__init__([*children, *[ipywidgets.HTML(MIRRORED)] * mirrored], layout={"width": "100%"})
         self.add_class(f"asr-{name}-view")
+        if mirrored:
+            self.add_class("asr-mirrored")
         self._name = name
         self.__dict__.update(parts)
 
@@ -81,7 +90,7 @@ def line(content: str, colour: str = INK) -> str:
 
 def note(content: str) -> str:
     """A sentence that should be noticed; `content` is HTML."""
-    return page(f'<div role="status" style="border-left:4px solid {VERMILION};padding:2px 8px">{content}</div>')
+    return page(f'<div role="status" style="border-inline-start:4px solid {VERMILION};padding:2px 8px">{content}</div>')
 
 
 @contextmanager
@@ -175,16 +184,17 @@ def sound(waveform: np.ndarray, sampling_rate: int, what: str) -> str:
     )
 
 
-def word_options(words: Sequence[Word], what: str = "sure") -> list[tuple[str, int]]:
+def word_options(words: Sequence[Word], what: str = mark("{share:.0%} sure")) -> list[tuple[str, int]]:
     """A transcript's words to choose from, by number; -1 is the whole clip.
 
     Args:
-        what: their confidence says, in a word of ours.
+        what: their confidence says, in words of ours.
     """
-    return [("the whole clip", -1)] + [
-        (plain(f"{number + 1} · {one.text} · {one.start:.2f} to {one.end:.2f} s · {one.confidence:.0%} {what}"), number)
-        for number, one in enumerate(words)
-    ]
+    options = [(say("the whole clip"), -1)]
+    for number, one in enumerate(words):
+        time = say("{start:.2f} to {end:.2f} s", start=one.start, end=one.end)
+        options.append((plain(f"{number + 1} · {one.text} · {time} · {say(what, share=one.confidence)}"), number))
+    return options
 
 
 def word_span(words: Sequence[Word], number: int, seconds: float) -> tuple[float, float]:
@@ -200,10 +210,10 @@ def _address(kind: str, content: bytes) -> str:
 
 def table(head: Sequence[str], lines: Sequence[Sequence[str]], caption: str) -> str:
     """A small table; every cell is HTML, and all but the first of a line stand at the right."""
-    style = f"padding:2px 10px 2px 0;border-bottom:1px solid {LINE};overflow-wrap:normal;text-align:"
-    rows = [f'<caption style="text-align:left;font-weight:bold">{caption}</caption>']
+    style = f"padding-block:2px;padding-inline:0 10px;border-bottom:1px solid {LINE};overflow-wrap:normal;text-align:"
+    rows = [f'<caption style="text-align:start;font-weight:bold">{caption}</caption>']
     for tag, cells in (("th", head), *(("td", cells) for cells in lines)):
-        sides = ["left;overflow-wrap:anywhere;min-width:6em", *["right"] * (len(cells) - 1)]
+        sides = ["start;overflow-wrap:anywhere;min-width:6em", *["end"] * (len(cells) - 1)]
         written = (f'<{tag} style="{style}{side}">{cell}</{tag}>' for side, cell in zip(sides, cells, strict=True))
         rows.append(f"<tr>{''.join(written)}</tr>")
     return page(f'<table style="border-collapse:collapse;max-width:100%;font-size:inherit">{"".join(rows)}</table>')
@@ -213,7 +223,7 @@ def chip(kind: str) -> str:
     """The letter of a hit, substitution, deletion or insertion, on its colour."""
     ink = "#fff" if kind == "D" else "#000"
     style = f"background:{KIND_COLOURS[kind]};color:{ink};padding:0 5px;border-radius:3px;font-weight:bold"
-    return f'<span style="{style}" title="{KIND_NAMES[kind]}">{kind}</span>'
+    return f'<span style="{style}" title="{say(KIND_NAMES[kind])}">{kind}</span>'
 
 
 def counts(words: ErrorCounts) -> str:
@@ -225,7 +235,8 @@ def counts(words: ErrorCounts) -> str:
 
 def alignment(steps: Sequence[AlignedWord]) -> str:
     """Reference over hypothesis, word by word, each pair with its letter: `plots.plot_alignment` as text."""
-    label = f'<div style="display:inline-block;vertical-align:top;margin-right:12px;color:{PALE}">said<br>heard</div>'
+    label = f'<div style="display:inline-block;vertical-align:top;margin-inline-end:12px;color:{PALE}">'
+    label += f"{say('said')}<br>{say('heard')}</div>"
     words = []
     for step in steps:
         said, heard = (text(word) if word else "·" for word in (step.reference, step.hypothesis))
@@ -268,14 +279,14 @@ class RowChooser(View):
         shortest = np.floor(min(fact.seconds for fact in facts) * 10) / 10
         longest = max(np.ceil(max(fact.seconds for fact in facts) * 10) / 10, shortest + 0.1)
         narrow = {"style": WIDE, "layout": {"width": "auto", "max_width": "320px"}}
-        self.search = ipywidgets.Text(description="text", placeholder="words of the text", **narrow)
-        self.intent = ipywidgets.Dropdown(description="intent", options=_choices(facts, "intent"), **narrow)
-        self.voice = ipywidgets.Dropdown(description="voice", options=_choices(facts, "voice"), **narrow)
+        self.search = ipywidgets.Text(description=say("text"), placeholder=say("words of the text"), **narrow)
+        self.intent = ipywidgets.Dropdown(description=say("intent"), options=_choices(facts, "intent"), **narrow)
+        self.voice = ipywidgets.Dropdown(description=say("voice"), options=_choices(facts, "voice"), **narrow)
         self.seconds = ipywidgets.FloatRangeSlider(
-            description="length (s)", min=shortest, max=longest, value=(shortest, longest), step=0.1,
+            description=say("length (s)"), min=shortest, max=longest, value=(shortest, longest), step=0.1,
             readout_format=".1f", style=WIDE, layout={"width": "330px"},
         )  # fmt: skip
-        self.rows = ipywidgets.Select(description="clips", rows=lines, style=WIDE, layout=FULL)
+        self.rows = ipywidgets.Select(description=say("clips"), rows=lines, style=WIDE, layout=FULL)
         self.found = ipywidgets.HTML()
         filters = [self.search, self.seconds]
         filters += [control for control in (self.intent, self.voice) if len(control.options) > 1]
@@ -308,9 +319,9 @@ class RowChooser(View):
             self.rows.value = rows[0]
             self.row = rows[0]
         if rows:
-            self.found.value = page(f"{len(rows)} of {len(self._facts)} rows")
+            self.found.value = page(say("{found} of {rows} rows", found=len(rows), rows=len(self._facts)))
         else:
-            self.found.value = note("No row matches: take a word out of the text, or widen the choice.")
+            self.found.value = note(say("No row matches: take a word out of the text, or widen the choice."))
 
     def _take(self, change: Mapping[str, Any]) -> None:
         if not self._filling and change["new"] is not None:
@@ -319,4 +330,4 @@ class RowChooser(View):
 
 def _choices(facts: Sequence[RowFacts], what: str) -> list[tuple[str, str]]:
     found = sorted({getattr(fact, what) for fact in facts} - {""})
-    return [("all", ""), *((plain(name), name) for name in found)]
+    return [(say("all"), ""), *((plain(name), name) for name in found)]

@@ -5,7 +5,6 @@ const LINE = "var(--jp-border-color1, #aaa)";
 const BAR = "var(--jp-brand-color1, #0072b2)";
 const QUIETEST = -60; // dBFS, where the level meter begins
 const HIGHEST_RATE = 96000; // Hz: 30 s at more would be a message larger than Jupyter's servers take, 10 MB
-const INSTEAD = "upload a recording instead";
 
 // In the audio thread: every block of samples goes to the page. The channels were made one before.
 const COLLECTOR = `registerProcessor("asr-collector", class extends AudioWorkletProcessor {
@@ -15,22 +14,12 @@ const COLLECTOR = `registerProcessor("asr-collector", class extends AudioWorklet
     }
 });`;
 
-// Why a microphone that was asked for was not given, by the error's name.
-const REFUSALS = {
-    NotAllowedError: `This page may not use the microphone: allow it in the browser's settings of this page, or ${INSTEAD}.`,
-    NotFoundError: `The browser finds no microphone: plug one in, or ${INSTEAD}.`,
-    NotReadableError: `The microphone cannot be read, another program may hold it: close that program, or ${INSTEAD}.`,
-};
-
-/** Why nothing can be recorded here, in a sentence; "" where it can. */
+/** Why nothing can be recorded here, as the name of what to say; "" where it can. */
 function obstacle() {
-    if (!window.isSecureContext)
-        return `This page came over plain http, and browsers give the microphone to https and localhost alone: ${INSTEAD}.`;
-    if (!navigator.mediaDevices?.getUserMedia)
-        return `This page reaches no microphone, as in some editors: open the notebook in a browser, or ${INSTEAD}.`;
-    if (document.featurePolicy?.allowsFeature("microphone") === false)
-        return `The page around this one keeps the microphone from it: open the notebook in a tab of its own, or ${INSTEAD}.`;
-    if (!window.AudioContext) return `This browser lacks AudioContext, which gives the samples: ${INSTEAD}.`;
+    if (!window.isSecureContext) return "insecure";
+    if (!navigator.mediaDevices?.getUserMedia) return "unreachable";
+    if (document.featurePolicy?.allowsFeature("microphone") === false) return "framed";
+    if (!window.AudioContext) return "outdated";
     return "";
 }
 
@@ -97,11 +86,14 @@ function make(tag, style, attributes = {}, ...children) {
 }
 
 function render({ model, el }) {
+    // What Python has sent under a name, with values in the places of their names.
+    const said = (name, values = {}) =>
+        Object.entries(values).reduce((text, [key, value]) => text.replace(`{${key}}`, value), model.get("words")[name]);
     const button = make("button", "margin:0", { type: "button", class: "jupyter-widgets jupyter-button widget-button" });
     const bar = make("div", `height:100%;width:0;background:${BAR}`);
     const meter = make(
         "div", `width:120px;height:10px;border:1px solid ${LINE};border-radius:3px;overflow:hidden`,
-        { role: "meter", "aria-label": "level (dBFS)", "aria-valuemin": QUIETEST, "aria-valuemax": 0 }, bar,
+        { role: "meter", "aria-label": said("level"), "aria-valuemin": QUIETEST, "aria-valuemax": 0 }, bar,
     );
     const clock = make("span", `color:${PALE};font-variant-numeric:tabular-nums`, { role: "timer" });
     const status = make("span", "overflow-wrap:anywhere", { "aria-live": "polite" });
@@ -117,19 +109,23 @@ function render({ model, el }) {
     let recording = null; // while it lasts: what is recorded, and what it is recorded with
     let asking = false, left = false;
 
-    function say(words) {
-        status.textContent = words;
+    function say(name, values) {
+        status.textContent = name ? said(name, values) : "";
+    }
+
+    function showClock(seconds) {
+        clock.textContent = said("clock", { seconds: seconds.toFixed(1), longest: longest() });
     }
 
     function show(level, seconds) {
         const decibels = Math.max(QUIETEST, Math.min(0, 20 * Math.log10(level + 1e-9)));
         bar.style.width = `${100 * (1 - decibels / QUIETEST)}%`;
         meter.setAttribute("aria-valuenow", Math.round(decibels));
-        clock.textContent = `${seconds.toFixed(1)} s of ${longest()} s`;
+        showClock(seconds);
     }
 
     function idle() {
-        button.textContent = "record";
+        button.textContent = said("record");
         bar.style.width = "0";
         meter.setAttribute("aria-valuenow", QUIETEST);
     }
@@ -154,7 +150,7 @@ function render({ model, el }) {
 
     async function start() {
         asking = true;
-        say("The browser may ask for the microphone: allow it.");
+        say("asking");
         let stream = null, context = null;
         try {
             // As it is: what browsers do against echo and noise is for telephone calls, and changes a voice.
@@ -167,12 +163,13 @@ function render({ model, el }) {
             if (left) return release(fresh);
             stream.getTracks().forEach((track) => (track.onended = stop));
             recording = fresh;
-            button.textContent = "stop";
+            button.textContent = said("stop");
             show(0, 0);
-            say(`Recording: speak, then press stop. It stops by itself after ${longest()} s.`);
+            say("recording", { longest: longest() });
         } catch (error) {
             if (stream) release({ stream, context });
-            say(REFUSALS[error.name] ?? `The microphone failed (${error.message}): ${INSTEAD}.`);
+            if (model.get("words")[error.name]) say(error.name);
+            else say("failed", { error: error.message });
         } finally {
             asking = false;
         }
@@ -186,16 +183,16 @@ function render({ model, el }) {
         release(recording);
         recording = null;
         idle();
-        if (!samples.length) return say(`Nothing came from the microphone: record again, or ${INSTEAD}.`);
-        clock.textContent = `${(samples.length / rate).toFixed(1)} s of ${longest()} s`;
-        say("Recorded and sent.");
+        if (!samples.length) return say("silent");
+        showClock(samples.length / rate);
+        say("sent");
         for (; rate > HIGHEST_RATE; rate /= 2) samples = halve(samples);
         model.send({ recording: true }, undefined, [wav(samples, rate)]);
     }
 
     const why = obstacle();
     if (why) row.replaceChildren(status);
-    say(why || "Press record and speak.");
+    say(why || "ready");
     idle();
     show(0, 0);
     button.onclick = () => {

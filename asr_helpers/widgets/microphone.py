@@ -12,15 +12,50 @@ import anywidget
 import ipywidgets
 import traitlets
 
+from ..wording import mark, say
 from .kit import View, page
 
 MAX_RECORDED = 30  # s: then a recording stops by itself
-STAYS = "Recordings stay on the machine that runs this notebook."
+STAYS = mark("Recordings stay on the machine that runs this notebook.")
 # Shown until the page has answered: a page that cannot load the record button cannot say so itself.
-NO_BUTTON = (
+NO_BUTTON = mark(
     "The record button comes when the cells have run. If it stays away, this page does not load anywidget, as in some "
     "set-ups of VS Code: upload a recording instead."
 )
+# What the page says, by the names that microphone.js has for it; refusals by the browser's names.
+SAYS = {
+    "record": mark("record"),
+    "stop": mark("stop"),
+    "level": mark("level (dBFS)"),
+    "clock": mark("{seconds} s of {longest} s"),
+    "ready": mark("Press record and speak."),
+    "asking": mark("The browser may ask for the microphone: allow it."),
+    "recording": mark("Recording: speak, then press stop. It stops by itself after {longest} s."),
+    "sent": mark("Recorded and sent."),
+    "silent": mark("Nothing came from the microphone: record again, or upload a recording instead."),
+    "failed": mark("The microphone failed ({error}): upload a recording instead."),
+    "NotAllowedError": mark(
+        "This page may not use the microphone: allow it in the browser's settings of this page, or upload a recording "
+        "instead."
+    ),
+    "NotFoundError": mark("The browser finds no microphone: plug one in, or upload a recording instead."),
+    "NotReadableError": mark(
+        "The microphone cannot be read, another program may hold it: close that program, or upload a recording instead."
+    ),
+    "insecure": mark(
+        "This page came over plain http, and browsers give the microphone to https and localhost alone: upload a "
+        "recording instead."
+    ),
+    "unreachable": mark(
+        "This page reaches no microphone, as in some editors: open the notebook in a browser, or upload a recording "
+        "instead."
+    ),
+    "framed": mark(
+        "The page around this one keeps the microphone from it: open the notebook in a tab of its own, or upload a "
+        "recording instead."
+    ),
+    "outdated": mark("This browser lacks AudioContext, which gives the samples: upload a recording instead."),
+}
 
 
 class Microphone(anywidget.AnyWidget):
@@ -31,11 +66,16 @@ class Microphone(anywidget.AnyWidget):
     Attributes:
         longest: s after which a recording stops by itself.
         answered: whether a page has shown it.
+        words: what the page says, in the reader's language.
     """
 
     _esm = Path(__file__).with_suffix(".js").read_text(encoding="utf-8")
     longest = traitlets.Int(MAX_RECORDED).tag(sync=True)
     answered = traitlets.Bool(False).tag(sync=True)
+    words = traitlets.Dict().tag(sync=True)
+
+    def __init__(self, **kwargs: Any):
+        super().__init__(words={name: say(message) for name, message in SAYS.items()}, **kwargs)
 
     def on_recording(self, hear: Callable[[bytes], None]) -> None:
         """Calls `hear` with the WAV file of each recording."""
@@ -57,8 +97,8 @@ def sound_input(hear: Callable[[str, bytes], None]) -> View:
         A view with the controls `microphone` and `upload`, and the HTML `hint`.
     """
     microphone = Microphone()
-    upload = ipywidgets.FileUpload(description="choose a recording", accept="audio/*", layout={"width": "auto"})
-    hint = ipywidgets.HTML(page(NO_BUTTON))
+    upload = ipywidgets.FileUpload(description=say("choose a recording"), accept="audio/*", layout={"width": "auto"})
+    hint = ipywidgets.HTML(page(say(NO_BUTTON)))
     # Hidden at first: a page that lacks anywidget would show an error in its place.
     recorder = ipywidgets.VBox([microphone], layout={"display": "none"})
 
@@ -69,7 +109,7 @@ def sound_input(hear: Callable[[str, bytes], None]) -> View:
     def show_microphone(change: object) -> None:
         recorder.layout.display, hint.layout.display = None, "none"
 
-    microphone.on_recording(lambda content: hear("your recording", content))
+    microphone.on_recording(lambda content: hear(say("your recording"), content))
     microphone.observe(show_microphone, "answered")
     upload.observe(hear_file, "value")
     row = ipywidgets.HBox([upload, hint], layout={"flex_flow": "row wrap", "width": "100%"})

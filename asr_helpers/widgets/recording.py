@@ -8,10 +8,11 @@ from .. import audio, recordings
 from ..audio import Audio
 from ..plots import plot_parts
 from ..recordings import clock
+from ..wording import say
 from .kit import FULL, PALE, WIDE, View, draw, page, picture, plain, sound, telling, text, unheard
 
 if TYPE_CHECKING:
-    from ..inference import Recogniser
+    from ..inference import Recogniser, Word
     from ..recordings import HeardPart
 
 SHOWN = 180.0  # s of the recording in one picture
@@ -32,9 +33,9 @@ def recording_view(recogniser: "Recogniser", recording: Audio) -> View:
         InputError: it cannot be read.
     """
     rate, length = recogniser.sampling_rate, audio.duration(recording)
-    progress = ipywidgets.FloatProgress(max=max(length, 0.1), description="heard", layout=FULL, style=WIDE)
-    section = ipywidgets.Dropdown(description="section", style=WIDE)
-    parts = ipywidgets.Select(description="parts", rows=6, layout=FULL, style=WIDE)
+    progress = ipywidgets.FloatProgress(max=max(length, 0.1), description=say("heard"), layout=FULL, style=WIDE)
+    section = ipywidgets.Dropdown(description=say("section"), style=WIDE)
+    parts = ipywidgets.Select(description=say("parts"), rows=6, layout=FULL, style=WIDE)
     strip = ipywidgets.HBox(layout={"width": "100%"})
     message, shown, player, words = (ipywidgets.HTML() for _ in range(4))
     heard: list[HeardPart] = []
@@ -45,15 +46,18 @@ def recording_view(recogniser: "Recogniser", recording: Audio) -> View:
             return
         part = heard[parts.value]
         here, width = part.start - drawn["start"], drawn["end"] - drawn["start"]
-        seen = f"Waveform from {clock(drawn['start'])} to {clock(drawn['end'])}, cut into {len(parts.options)} parts."
+        ends = {"start": clock(drawn["start"]), "end": clock(drawn["end"])}
+        seen = say("Waveform from {start} to {end}, cut into {parts} parts.", **ends, parts=len(parts.options))
         shown.value = picture(drawn["drawing"], seen, (here / width, (part.end - drawn["start"]) / width))
         with telling(message):
             waveform = recordings.excerpt(recording, rate, part.start, part.end)
-            player.value = sound(waveform, rate, f"play {clock(part.start)} to {clock(part.end)}")
+            player.value = sound(
+                waveform, rate, say("play {start} to {end}", start=clock(part.start), end=clock(part.end))
+            )
         words.value = page(" ".join(
-            f'<span title="{word.start:.2f} to {word.end:.2f} s, {word.confidence:.0%} sure">{text(word.text)}</span>'
+            f'<span title="{hint(word)}">{text(word.text)}</span>'
             for word in part.words
-        ) or f'<span style="color:{PALE}">nothing is heard here</span>')  # fmt: skip
+        ) or f'<span style="color:{PALE}">{say("nothing is heard here")}</span>')  # fmt: skip
 
     def show_section(change: object = None) -> None:
         if section.value is None:
@@ -72,6 +76,10 @@ def recording_view(recogniser: "Recogniser", recording: Audio) -> View:
                                  for number in inside]  # fmt: skip
                 parts.value = inside[0]
             show_part()
+
+    def hint(word: "Word") -> str:
+        place = {"start": word.start, "end": word.end, "share": word.confidence}
+        return say("{start:.2f} to {end:.2f} s, {share:.0%} sure", **place)
 
     def button(number: int) -> ipywidgets.Button:
         part = heard[number]
@@ -94,7 +102,7 @@ def recording_view(recogniser: "Recogniser", recording: Audio) -> View:
         progress.value = part.end
     progress.layout.display = "none"
     sections = sorted({int(part.start // SHOWN) for part in heard})
-    section.options = [(f"from {clock(number * SHOWN)}", number) for number in sections]
+    section.options = [(say("from {start}", start=clock(number * SHOWN)), number) for number in sections]
     section.value = sections[0]
     section.layout.display = None if len(sections) > 1 else "none"
     parts.observe(show_part, "value")

@@ -12,6 +12,7 @@ import ipywidgets
 
 from .. import AsrError, InputError, audio
 from ..audit import audit
+from ..wording import say
 from .kit import FULL, PALE, WIDE, View, line, note, page, sound, telling, text, unheard
 from .microphone import STAYS, sound_input
 
@@ -45,19 +46,19 @@ def teaching_view(recogniser: "Recogniser", folder: str | os.PathLike | None = N
         A view with the controls `sentence`, `microphone`, `upload`, `folder` and `make`.
     """
     kept: dict[int, bytes] = {}  # WAV files, by the sentence's number
-    sentence = ipywidgets.Select(rows=len(SENTENCES), description="sentences", style=WIDE, layout=FULL)
+    sentence = ipywidgets.Select(rows=len(SENTENCES), description=say("sentences"), style=WIDE, layout=FULL)
     place = ipywidgets.Text(
         str(folder or Path(os.environ.get("ASR_OUTPUTS", "outputs")) / "my-voice"),
-        description="folder", style=WIDE, layout={"width": "auto", "flex": "1 1 200px"},
+        description=say("folder"), style=WIDE, layout={"width": "auto", "flex": "1 1 200px"},
     )  # fmt: skip
-    make = ipywidgets.Button(description="make the folder")
+    make = ipywidgets.Button(description=say("make the folder"))
     prompt, message, player, made = (ipywidgets.HTML() for _ in range(4))
 
     def show_sentence(change: object = None) -> None:
         number = sentence.value
         prompt.value = page(
-            f'Read aloud sentence {number + 1} of {len(SENTENCES)}:<div style="font-size:1.5em">'
-            f"{text(SENTENCES[number])}</div>{line(STAYS, PALE)}"
+            say("Read aloud sentence {number} of {count}:", number=number + 1, count=len(SENTENCES))
+            + f'<div style="font-size:1.5em" lang="en">{text(SENTENCES[number])}</div>{line(say(STAYS), PALE)}'
         )
 
     def list_sentences(number: int) -> None:
@@ -76,26 +77,36 @@ def teaching_view(recogniser: "Recogniser", folder: str | os.PathLike | None = N
             heard = recogniser.transcribe(clip).text
             kept[number] = clip
             player.value = (
-                page(line(f"Sentence {number + 1} is kept. Heard now: <b>{text(heard) if heard else 'nothing'}</b>"))
-                + sound(*audio.decode(clip), f"play sentence {number + 1}")
+                page(line(say(
+                    "Sentence {number} is kept. Heard now: {text}",
+                    number=number + 1, text=f"<b>{text(heard) if heard else say('nothing')}</b>",
+                )))
+                + sound(*audio.decode(clip), say("play sentence {number}", number=number + 1))
             )  # fmt: skip
             missing = [number for number in range(len(SENTENCES)) if number not in kept]
             list_sentences(next((one for one in missing if one > number), missing[0] if missing else number))
-            made.value = "" if missing else page("All sentences are there: make the folder, or record some again.")
+            made.value = "" if missing else page(say("All sentences are there: make the folder, or record some again."))
 
     def make_folder(button: object) -> None:
         with telling(made):
             missing = [str(number + 1) for number in range(len(SENTENCES)) if number not in kept]
             if missing:
-                raise InputError(f"Not recorded yet: {', '.join(missing)}. Record or upload them first.")
+                raise InputError(
+                    say("Not recorded yet: {sentences}. Record or upload them first.", sentences=", ".join(missing))
+                )
             written = write_folder(place.value, [kept[number] for number in range(len(SENTENCES))], SENTENCES)
         if not made.value:
-            made.value = note(f"{len(SENTENCES)} recordings are in {text(written)}, ready for asr-helpers train.")
+            made.value = note(
+                say(
+                    "{count} recordings are in {folder}, ready for asr-helpers train.",
+                    count=len(SENTENCES), folder=text(written),
+                )
+            )  # fmt: skip
 
     sentence.observe(show_sentence, "value")
     make.on_click(make_folder)
     given = sound_input(keep)
-    message.value = page("Record each sentence, or choose a recording of it.")
+    message.value = page(say("Record each sentence, or choose a recording of it."))
     list_sentences(0)
     row = ipywidgets.HBox([place, make], layout={"flex_flow": "row wrap", "width": "100%"})
     return View(

@@ -7,13 +7,18 @@ import ipywidgets
 
 from ..plots import BLUE, GREEN, VERMILION
 from ..preprocessing import encode_text, vocabulary, write_characters
+from ..wording import mark, say
 from .kit import FULL, LINE, PALE, WIDE, View, line, page, telling, text
 
 if TYPE_CHECKING:
     from transformers import ProcessorMixin
 
 MAX_SHOWN = 300  # characters shown one by one
-MARKS = {"kept": ("K", GREEN, "#000"), "changed": ("C", BLUE, "#fff"), "lost": ("L", VERMILION, "#000")}
+MARKS = {
+    mark("kept"): ("K", GREEN, "#000"),
+    mark("changed"): ("C", BLUE, "#fff"),
+    mark("lost"): ("L", VERMILION, "#000"),
+}
 
 
 def vocabulary_view(processor: "ProcessorMixin", content: str = "") -> View:
@@ -26,7 +31,7 @@ def vocabulary_view(processor: "ProcessorMixin", content: str = "") -> View:
     Returns:
         A view with the control `written`, a box to type in.
     """
-    written = ipywidgets.Textarea(value=content, description="text", rows=2, layout=FULL, style=WIDE)
+    written = ipywidgets.Textarea(value=content, description=say("text"), rows=2, layout=FULL, style=WIDE)
     shown, message = ipywidgets.HTML(), ipywidgets.HTML()
     characters = vocabulary(processor)
     ids = processor.tokenizer.get_vocab()
@@ -35,7 +40,7 @@ def vocabulary_view(processor: "ProcessorMixin", content: str = "") -> View:
     def show(change: object = None) -> None:
         steps = write_characters(written.value, characters)
         if not steps:
-            shown.value, message.value = "", page("Type a text: each of its characters is shown here.")
+            shown.value, message.value = "", page(say("Type a text: each of its characters is shown here."))
             return
         cells = []
         for step in steps[:MAX_SHOWN]:
@@ -48,17 +53,23 @@ def vocabulary_view(processor: "ProcessorMixin", content: str = "") -> View:
                 f'<span style="font-size:120%{struck}">{_visible(step.character)}</span><br>'
                 f'<span style="font-size:120%">{_visible(step.written)}</span><br>'
                 f'<span style="color:{PALE};font-size:85%">{labels or "&nbsp;"}</span><br>'
-                f'<span style="background:{colour};color:{ink};padding:0 4px" title="{step.kind}">{letter}</span></div>'
+                f'<span style="background:{colour};color:{ink};padding:0 4px" title="{say(step.kind)}">{letter}</span>'
+                "</div>"
             )
         numbers = Counter(step.kind for step in steps)
-        counts = ", ".join(f"{numbers[kind]} {kind} ({letter})" for kind, (letter, *_) in MARKS.items())
-        more = line(f"The first {MAX_SHOWN} are shown.") if len(steps) > MAX_SHOWN else ""
-        legend = line("From top: as typed, as written, label id. ␣ is a space, · is nothing.", PALE)
-        shown.value = page(line(f"{len(steps)} characters: {counts}.") + "".join(cells) + more + legend)
+        counts = ", ".join(f"{numbers[kind]} {say(kind)} ({letter})" for kind, (letter, *_) in MARKS.items())
+        more = line(say("The first {count} are shown.", count=MAX_SHOWN)) if len(steps) > MAX_SHOWN else ""
+        legend = line(say("From top: as typed, as written, label id. ␣ is a space, · is nothing."), PALE)
+        shown.value = page(
+            line(say("{count} characters: {counts}.", count=len(steps), counts=counts)) + "".join(cells) + more + legend
+        )
         with telling(message):
             encoded = encode_text(written.value, processor)
             normalised = "".join(step.written for step in steps)
-            shown.value += page(line(f"Written: <b>{text(normalised)}</b>") + line(f"Labels: {encoded}"))
+            shown.value += page(
+                line(say("Written: {text}", text=f"<b>{text(normalised)}</b>"))
+                + line(say("Labels: {labels}", labels=f'<bdi dir="ltr">{encoded}</bdi>'))
+            )
 
     show()
     written.observe(show, "value")

@@ -6,6 +6,7 @@ import ipywidgets
 
 from .. import audio
 from ..plots import plot_words
+from ..wording import say
 from .clip import clip_facts
 from .kit import (
     FULL,
@@ -43,9 +44,9 @@ def voice_view(recogniser: "Recogniser") -> View:
     Returns:
         A view with the controls `microphone`, `upload` and `word`.
     """
-    word = ipywidgets.Dropdown(description="word", options=word_options(()), style=WIDE, layout=FULL)
+    word = ipywidgets.Dropdown(description=say("word"), options=word_options(()), style=WIDE, layout=FULL)
     message, shown, transcript, player = (ipywidgets.HTML() for _ in range(4))
-    message.value = page(f"Record, or choose a recording: WAV, FLAC, OGG or MP3, up to a minute. {STAYS}")
+    message.value = page(f"{say('Record, or choose a recording: WAV, FLAC, OGG or MP3, up to a minute.')} {say(STAYS)}")
     results = ipywidgets.VBox([transcript, shown, word, player], layout=FULL)
     heard: dict[str, Any] = {}
 
@@ -53,9 +54,12 @@ def voice_view(recogniser: "Recogniser") -> View:
         waveform, rate = heard["waveform"], recogniser.sampling_rate
         seconds = len(waveform) / rate
         start, end = word_span(heard["words"], word.value, seconds)
-        what = f"word {word.value + 1}" if word.value >= 0 else "the recording"
-        player.value = sound(waveform[int(start * rate) : int(end * rate)], rate, f"play {what}")
-        seen = f"Waveform of {seconds:.1f} s, and over it where each word was heard: {heard['text']}."
+        what = say("word {number}", number=word.value + 1) if word.value >= 0 else say("the recording")
+        player.value = sound(waveform[int(start * rate) : int(end * rate)], rate, say("play {what}", what=what))
+        seen = say(
+            "Waveform of {seconds:.1f} s, and over it where each word was heard: {text}.",
+            seconds=seconds, text=heard["text"],
+        )  # fmt: skip
         chosen = heard["words"][word.value : word.value + 1] if word.value >= 0 else ()
         shown.value = picture(heard["drawing"], seen, *((word.start / seconds, word.end / seconds) for word in chosen))
 
@@ -73,12 +77,12 @@ def voice_view(recogniser: "Recogniser") -> View:
                 [text(word.text), f"{word.start:.2f}", f"{word.end:.2f}", f"{word.confidence:.0%}"]
                 for word in result.words
             ]
-            words = table(["word", "from (s)", "to (s)", "sure"], lines, "Words in time")
-            cut = f": its first {MAX_HEARD} s were heard." if facts.seconds > MAX_HEARD else ""
-            said = f"<b>{text(result.text)}</b>" if result.text.strip() else "No word was heard in it."
+            words = table([say("word"), say("from (s)"), say("to (s)"), say("sure")], lines, say("Words in time"))
+            cut = say(": its first {seconds} s were heard.", seconds=MAX_HEARD) if facts.seconds > MAX_HEARD else ""
+            said = f"<b>{text(result.text)}</b>" if result.text.strip() else say("No word was heard in it.")
             transcript.value = page(
                 f"{line(text(name) + cut)}{line(said)}{clip_facts(facts)}"
-                f"<details><summary>{len(lines)} words in time</summary>{words}</details>"
+                f"<details><summary>{say('{count} words in time', count=len(lines))}</summary>{words}</details>"
             )
             with unheard(show_word, word):
                 word.options = word_options(result.words)

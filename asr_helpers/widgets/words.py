@@ -5,6 +5,7 @@ from collections.abc import Callable, Container, Mapping, Sequence
 
 import ipywidgets
 
+from ..wording import mark, say
 from ..words import WordCounts, split_known, sum_words
 from .kit import FULL, WIDE, View, page, table, text
 
@@ -25,15 +26,18 @@ def words_panel(models: ByModel) -> View:
     """
     counts = {word: count for word, count in _first(models).items() if count.said >= OFTEN}
     orders: dict[str, Callable[[str], tuple]] = {
-        "least right": lambda word: (counts[word].recall, -counts[word].said, word),
-        "most said": lambda word: (-counts[word].said, word),
+        mark("least right"): lambda word: (counts[word].recall, -counts[word].said, word),
+        mark("most said"): lambda word: (-counts[word].said, word),
     }
-    order = ipywidgets.Dropdown(description="order", options=list(orders), style=WIDE)
+    order = ipywidgets.Dropdown(description=say("order"), options=[(say(name), name) for name in orders], style=WIDE)
     shown = ipywidgets.HTML()
 
     def show(change: object = None) -> None:
         listed = sorted(counts, key=orders[order.value])[:LISTED]
-        caption = f"{len(listed)} of {len(counts)} words that are said {OFTEN} times or more"
+        caption = say(
+            "{listed} of {words} words that are said {times} times or more",
+            listed=len(listed), words=len(counts), times=OFTEN,
+        )  # fmt: skip
         shown.value = _word_table(caption, listed, models)
 
     order.observe(show, "value")
@@ -57,8 +61,8 @@ def unknown_panel(models: ByModel, known: Container[str]) -> View:
     words = dict.fromkeys(word for counts in unknown.values() for word in counts)
     listed = sorted(words, key=lambda word: _most(word, unknown))[:LISTED]
     shown = ipywidgets.HTML(
-        _word_table("Known and unknown words", ("known", "unknown"), sums)
-        + _word_table(f"{len(listed)} of {len(words)} unknown words", listed, unknown)
+        _word_table(say("Known and unknown words"), (mark("known"), mark("unknown")), sums, ours=True)
+        + _word_table(say("{listed} of {words} unknown words", listed=len(listed), words=len(words)), listed, unknown)
     )
     return View("unknown", [shown], shown=shown)
 
@@ -74,21 +78,21 @@ def keywords_panel(models: ByModel) -> View:
     """
     words = {word.casefold(): word for counts in models.values() for word in counts}
     keywords = ipywidgets.Text(
-        description="keywords", placeholder="words, separated by commas", layout=FULL, style=WIDE
+        description=say("keywords"), placeholder=say("words, separated by commas"), layout=FULL, style=WIDE
     )
     shown = ipywidgets.HTML()
 
     def show(change: object = None) -> None:
-        typed = dict.fromkeys(filter(None, re.split(r"[,\s]+", keywords.value)))
+        typed = dict.fromkeys(filter(None, re.split(r"[,،、，\s]+", keywords.value)))
         listed = list(dict.fromkeys(words.get(word.casefold(), word) for word in typed))
         if not listed:
-            shown.value = page("Type words, separated by commas.")
+            shown.value = page(say("Type words, separated by commas."))
             return
         found = {name: {word: counts.get(word, WordCounts()) for word in listed} for name, counts in models.items()}
-        totals = {name: {"all keywords": sum_words(counts.values())} for name, counts in found.items()}
-        shown.value = _word_table("Keywords", listed, found)
+        totals = {name: {mark("all keywords"): sum_words(counts.values())} for name, counts in found.items()}
+        shown.value = _word_table(say("Keywords"), listed, found)
         if len(listed) > 1:
-            shown.value += _word_table("Together", ("all keywords",), totals)
+            shown.value += _word_table(say("Together"), ("all keywords",), totals, ours=True)
 
     keywords.observe(show, "value")
     show()
@@ -105,16 +109,19 @@ def _most(word: str, models: ByModel) -> tuple[int, int, str]:
     return -max(count.said for count in counts), -max(count.false for count in counts), word
 
 
-def _word_table(caption: str, words: Sequence[str], models: ByModel) -> str:
-    """Of each word how often it is said, and for each model the share heard right and the times written falsely."""
-    head, lines = ["words", "said"], []
+def _word_table(caption: str, words: Sequence[str], models: ByModel, ours: bool = False) -> str:
+    """Of each word how often it is said, and for each model the share heard right and the times written falsely.
+
+    `ours`: the words are names of groups, to be said in the reader's language.
+    """
+    head, lines = [say("words"), say("said")], []
     for name in models:
         of = f' <span style="overflow-wrap:anywhere">{text(name)}</span>' if len(models) > 1 else ""
-        head += [f"right{of}", "falsely written"]
+        head += [f"{say('right')}{of}", say("falsely written")]
     for word in words:
         counts = [found.get(word, WordCounts()) for found in models.values()]
         cells = [
-            text(word),
+            say(word) if ours else text(word),
             str(max(count.said for count in counts)),
         ]  # by a model that never wrote it, it is not there
         for count in counts:
