@@ -15,6 +15,7 @@ from pathlib import Path, PureWindowsPath
 from typing import TYPE_CHECKING, Any
 
 from . import AsrError, InputError, audio
+from .charsets import not_utf8
 from .compat import split_of_word
 from .sources import Source
 
@@ -197,7 +198,7 @@ def _read_table(part: TablePart) -> Iterator[tuple[int, dict[str, str], int]]:
                     )
                 yield number, line, file.tell()
         except UnicodeDecodeError:
-            raise InputError(f"{str(table)!r} is not written in UTF-8: save it so.") from None
+            raise not_utf8(table) from None
         except csv.Error as error:
             number = lines.line_num + skipped
             raise InputError(f"{str(table)!r}, line {number}: {error}; is a quote left open?") from None

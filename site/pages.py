@@ -42,7 +42,7 @@ TITLES = {"project/readme": "About the project"}  # the first page has README's 
 
 # The reference's pages in their order: title, what they hold, modules. A module's submodules stand with it.
 REFERENCE = {
-    "foundations": ("Sources, sound and models", "What all stages use.", "sources audio models languages compat"),
+    "foundations": ("Sources, sound and models", "What all stages use.", "sources audio models languages vocabularies charsets compat"),
     "loading": ("01 Loading", "Data becomes rows, and rows that would harm are found.", "loading streaming audit"),
     "preprocessing": ("02 Preprocessing", "Sound and text become what the model takes.", "preprocessing"),
     "collation": ("03 Collation", "Examples become batches.", "collation samplers augmentation"),
