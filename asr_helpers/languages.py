@@ -19,14 +19,13 @@ VOWEL_MARKS = frozenset(
     map(chr, (*range(0x64B, 0x653), 0x670, *range(0x610, 0x61B), *range(0x6D6, 0x6DD), *range(0x6DF, 0x6E5),
               0x6E7, 0x6E8, *range(0x6EA, 0x6EE), *range(0x591, 0x5BE), 0x5BF, 0x5C1, 0x5C2, 0x5C4, 0x5C5, 0x5C7))
 )  # fmt: skip
+VOWELLED = 0.3  # marks for each letter: a text written with its vowels has nearly one
 # Typographic characters that mean a plain one.
 PLAIN = str.maketrans({"\u2019": "'", "\u2018": "'", "\u02bc": "'", "\u00b4": "'", "`": "'"})
 # Unicode's tags of a character that is another one in another shape.
 SHAPES = ("<wide>", "<narrow>", "<font>", "<initial>", "<medial>", "<final>", "<isolated>")
 # Hamza and its carriers, alif maqsura and ta marbuta, which many writers do not tell apart.
-FOLDED = str.maketrans(
-    {"أ": "ا", "إ": "ا", "آ": "ا", "ٱ": "ا", "ؤ": "و", "ئ": "ي", "ء": None, "ى": "ي", "ة": "ه"}
-)
+FOLDED = str.maketrans({"أ": "ا", "إ": "ا", "آ": "ا", "ٱ": "ا", "ؤ": "و", "ئ": "ي", "ء": None, "ى": "ي", "ة": "ه"})
 FOLDING = "hamza, alif maqsura and ta marbuta folded"
 
 _AZ = "abcdefghijklmnopqrstuvwxyz"
@@ -264,17 +263,23 @@ class Writing:
         return character if category[0] in "LMN" or character in self.language.inside else " "
 
 
+def is_vowelled(text: str) -> bool:
+    """Whether an Arabic or Hebrew text is written with its vowel marks: the odd one, as in شكرًا, does not count.
+
+    >>> is_vowelled("مُحَمَّد"), is_vowelled("شكرًا")
+    (True, False)
+    """
+    letters = sum(script(one) in ("ARABIC", "HEBREW") for one in text)
+    return sum(one in VOWEL_MARKS for one in text) >= VOWELLED * max(letters, 1)
+
+
 def has_vowel_marks(texts: Iterable[str]) -> bool:
-    """Whether all texts with Arabic or Hebrew letters have vowel marks, and there is one.
+    """Whether all texts with Arabic or Hebrew letters are vowelled, and there is one.
 
     >>> has_vowel_marks(["مُحَمَّد", "كَتَبَ"]), has_vowel_marks(["مُحَمَّد", "كتب"])
     (True, False)
     """
-    marked = [
-        not VOWEL_MARKS.isdisjoint(unicodedata.normalize("NFC", text))
-        for text in texts
-        if any(script(one) in ("ARABIC", "HEBREW") for one in text)
-    ]
+    marked = [is_vowelled(text) for text in texts if any(script(one) in ("ARABIC", "HEBREW") for one in text)]
     return bool(marked) and all(marked)
 
 

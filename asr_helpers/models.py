@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from . import AsrError, InputError, compat
 
 if TYPE_CHECKING:
-    from transformers import ProcessorMixin, Wav2Vec2ForCTC
+    from transformers import ProcessorMixin, SequenceFeatureExtractor, Wav2Vec2ForCTC
 
 
 def load_processor(checkpoint: str | Path) -> "ProcessorMixin":
@@ -60,6 +60,28 @@ def load_processor(checkpoint: str | Path) -> "ProcessorMixin":
             "Wav2Vec2, HuBERT or WavLM."
         )
     return processor
+
+
+def load_feature_extractor(checkpoint: str | Path) -> "SequenceFeatureExtractor":
+    """What prepares the sound for a checkpoint's encoder; the checkpoint need not have a tokenizer beside it.
+
+    Raises:
+        InputError: there is no such folder, or nothing in it that says how it hears; or the hub does not have it or
+            cannot be reached.
+    """
+    from transformers import AutoFeatureExtractor
+
+    if may_be_on_hub(checkpoint):
+        _check_hub(str(checkpoint))
+    elif not (Path(checkpoint) / "config.json").is_file():
+        raise InputError(f"There is no checkpoint in {str(checkpoint)!r}: a checkpoint folder holds a config.json.")
+    try:
+        return AutoFeatureExtractor.from_pretrained(checkpoint, trust_remote_code=False)
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{str(checkpoint)!r} does not say how it hears ({str(error).splitlines()[0]}): save its feature extractor "
+            "beside it with save_pretrained."
+        ) from error
 
 
 def may_be_on_hub(checkpoint: str | Path) -> bool:

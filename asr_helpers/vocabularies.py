@@ -47,7 +47,7 @@ class Vocabulary:
         if self.rare:
             text += f"; rare, in fewer than {FEWEST_ROWS} rows, and left out: {_counted(self.rare)}"
         if self.foreign:
-            text += f"; digits and letters of other scripts, left out, write them as they are spoken: "
+            text += "; digits and letters of other scripts, left out, write them as they are spoken: "
             text += _counted(self.foreign)
         return text
 

@@ -42,13 +42,19 @@ TITLES = {"project/readme": "About the project"}  # the first page has README's 
 
 # The reference's pages in their order: title, what they hold, modules. A module's submodules stand with it.
 REFERENCE = {
-    "foundations": ("Sources, sound and models", "What all stages use.", "sources audio models languages vocabularies charsets compat"),
+    "foundations": (
+        "Sources, sound and models",
+        "What all stages use.",
+        "sources audio models languages vocabularies charsets compat",
+    ),
     "loading": ("01 Loading", "Data becomes rows, and rows that would harm are found.", "loading streaming audit"),
     "preprocessing": ("02 Preprocessing", "Sound and text become what the model takes.", "preprocessing"),
     "collation": ("03 Collation", "Examples become batches.", "collation samplers augmentation"),
     "evaluation": ("04 Evaluation", "Transcripts become error rates.", "evaluation edits words metric"),
     "training": (
-        "05 Training", "Batches become a recogniser.", "training recipes heads trainer callbacks checkpoints cards",
+        "05 Training",
+        "Batches become a recogniser.",
+        "training recipes heads trainer callbacks checkpoints cards",
     ),
     "inference": ("06 Inference", "Sound becomes text.", "inference"),
     "decoding": ("07 Decoding", "Emissions become better text, with times.", "decoding ngrams alignment confidence"),

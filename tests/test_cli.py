@@ -288,7 +288,10 @@ def test_train_leaves_a_folder_that_evaluate_accepts(tones, checkpoint, tmp_path
     assert printed.endswith(f"2 steps made no recogniser yet: they are in {out}\n")
     written = json.loads(train_json.read_text())
     assert written["output_dir"] == str(out)
-    assert set(written) == {"output_dir", "wer_before", "wer_after", "train_seconds", "trouble"}
+    assert set(written) == {
+        "output_dir", "wer_before", "wer_after", "cer_before", "cer_after", "metric", "train_seconds", "trouble",
+    }  # fmt: skip
+    assert written["metric"] == "wer"
     assert main(["evaluate", str(tones), "--model", str(out), "--json", str(score_json)]) == 0
     scores = json.loads(score_json.read_text())
     assert (scores["utterances"], scores["model"]) == (3, str(out))
