@@ -217,8 +217,8 @@ def score(
         _check(references, hypotheses)
         references, hypotheses = ([writing.normalise(text) for text in texts] for texts in (references, hypotheses))
         if writing.language.tag == "ar":
-            lenient = [[fold(text) for text in texts] for texts in (references, hypotheses)]
-            folded = (_rate(*lenient), jiwer.cer(*lenient))
+            said, heard = ([fold(text) for text in texts] for texts in (references, hypotheses))
+            folded = (_rate(said, heard), jiwer.cer(said, heard))
     by_character = writing is not None and writing.metric == "cer"
     counted = (_spelt(references), _spelt(hypotheses)) if by_character else (references, hypotheses)
     counts = count_errors(*counted)

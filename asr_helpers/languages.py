@@ -249,7 +249,7 @@ class Writing:
         'コーヒーが佐々木さん'
         """
         text = compose(lower(plain_shapes(text).translate(PLAIN), self.language.dotted))
-        words = "".join(map(self._written, text)).split()
+        words = compose("".join(map(self._written, text))).split()
         return (" " if self.language.spaced else "").join(words)
 
     def _written(self, character: str) -> str:

@@ -185,7 +185,7 @@ def normalise_text(text: str, characters: frozenset[str]) -> NormalisedText:
     """
     steps = write_characters(text, characters)
     lost = Counter(step.character.translate(PLAIN) for step in steps if step.lost)
-    return NormalisedText("".join(step.written for step in steps), lost)
+    return NormalisedText(compose("".join(step.written for step in steps)), lost)
 
 
 def encode_text(text: str, processor: "ProcessorMixin") -> list[int]:
