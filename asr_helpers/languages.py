@@ -89,7 +89,7 @@ LANGUAGES = {
 _BY_CODE = {code: one for one in LANGUAGES.values() for code in (one.tag, *one.aliases)}
 # Of those without an entry: whose words no space parts, and whose i has two forms.
 UNSPACED = frozenset("lo lao km khm my mya bo bod dz dzo yue wuu nan hak gan hsn".split())
-DOTTED = frozenset("az aze crh gag".split())
+DOTTED = frozenset("az aze crh gag tt tat kk kaz kaa ky kir ba bak".split())
 # A name of a letter begins with its script, but for these.
 _SCRIPTS = {"KATAKANA-HIRAGANA": "KATAKANA", "IDEOGRAPHIC": "CJK", "FULLWIDTH": "", "HALFWIDTH": ""}
 
@@ -156,13 +156,13 @@ def lower(text: str, dotted: bool = False) -> str:
     """A text in lower case, of the same length.
 
     Args:
-        dotted: i and ı are two letters, as in Turkish.
+        dotted: i and ı are two letters, as in Turkish; else an ı in a name is an i.
 
     >>> lower("İSTANBUL IŞIK", dotted=True), lower("ΟΔΟΣ"), lower("Straẞe")
     ('istanbul ışık', 'οδος', 'straße')
     """
     text = text.replace("İ", "i")  # alone, Python would put the dot behind it
-    return (text.replace("I", "ı") if dotted else text).lower()
+    return (text.replace("I", "ı") if dotted else text.replace("ı", "i")).lower()
 
 
 def compose(text: str) -> str:
@@ -249,8 +249,8 @@ class Writing:
         'コーヒーが佐々木さん'
         """
         text = compose(lower(plain_shapes(text).translate(PLAIN), self.language.dotted))
-        words = compose("".join(map(self._written, text))).split()
-        return (" " if self.language.spaced else "").join(words)
+        words = "".join(map(self._written, text)).split()
+        return compose((" " if self.language.spaced else "").join(words))
 
     def _written(self, character: str) -> str:
         if character.isascii():

@@ -126,10 +126,16 @@ def vocabulary_of(tag, unit):
     return writing, frozenset(tokens) | ({" "} if writing.language.spaced else set())
 
 
+@cache
+def tables(characters):
+    """From signs to ids, and from ids to signs."""
+    ids = {token: number for number, token in enumerate(sorted(characters))}
+    return ids, {number: token for token, number in ids.items()}
+
+
 def round_trip(text, writing, characters):
     """Text to ids, and ids to text, as a tokenizer does it that knows each character of a vocabulary."""
-    ids = {token: number for number, token in enumerate(sorted(characters))}
-    signs = dict(map(reversed, ids.items()))
+    ids, signs = tables(characters)
     labels = [ids[one] for one in units(normalise_text(text, characters).text, characters)]
     return compose("".join(signs[label] for label in labels))
 
@@ -200,7 +206,9 @@ def test_letters_of_other_scripts_are_left_out():
 
 
 def test_texts_of_another_language_are_refused():
-    with pytest.raises(InputError, match=r"training texts are not Korean: their letters are Latin 100%.*`--language ko`"):
+    with pytest.raises(
+        InputError, match=r"training texts are not Korean: their letters are Latin 100%.*`--language ko`"
+    ):
         choose_vocabulary(["hello there"], "ko")
     with pytest.raises(InputError, match="No text has a letter"):
         choose_vocabulary(["123", "!"], "ko")

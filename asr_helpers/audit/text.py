@@ -170,12 +170,12 @@ def _examine_characters(row: Row, text: str) -> None:
             found["mixed-scripts"] = f"{word!r} mixes {' and '.join(script.title() for script in scripts)} letters."
     if alike:
         found["look-alike-letters"] = f"It has look-alikes of other letters ({_quoted(map(_named, alike))}): replaced."
-    letters = [character for character in text if character.isalpha()]
+    letters = [character for character in mended if character.isalpha()]
     if letters:
         unspaced = sum(bool(_script(letter, UNSPACED_SCRIPTS)) for letter in letters)
         row.unspaced = unspaced > UNSPACED * len(letters)
         if any(_script(letter, ("ARABIC", "HEBREW")) for letter in letters):
-            row.vowels = "some" if is_vowelled(text) else "none"
+            row.vowels = "some" if is_vowelled(mended) else "none"
 
 
 def _named(character: str) -> str:
