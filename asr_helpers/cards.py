@@ -41,13 +41,14 @@ def write_model_card(
         writing: of the language, where the processor names one.
     """
     folder = Path(result.output_dir)
+    tag = writing.language.tag if writing else None
     record = {name: value for name, value in asdict(result).items() if name != "output_dir"} | {
         "seed": seed,
         "checkpoint": _name(source.checkpoint),
         "dataset": source.dataset if source.dataset_revision else Path(source.dataset).name,
         "dataset_revision": source.dataset_revision,
         "locale": source.locale,
-        "language": writing.language.tag if writing else None,
+        "language": tag,
         "unit": writing.unit if writing else None,
         "normaliser": writing.normaliser if writing else None,
         "train_rows": num_train,
@@ -75,7 +76,7 @@ def write_model_card(
             f"{writing.normaliser}."
         )
     if result.trouble:
-        text = f"""{_front_matter()}
+        text = f"""{_front_matter(language=tag)}
 # {folder.name}: {"a training that failed" if result.failed else f"a trial of {result.steps} steps"}
 
 **This is no speech recogniser.** {result.trouble}
@@ -102,7 +103,7 @@ def write_model_card(
         front = _front_matter(
             pipeline_tag=task,
             metrics=[result.metric],
-            language=writing.language.tag if writing else None,
+            language=tag,
             base_model=on_hub,
             model_name=folder.name,
             eval_results=[wer],
