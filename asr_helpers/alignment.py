@@ -12,6 +12,7 @@ import numpy as np
 
 from . import InputError
 from .inference import Recogniser, Word, begin_word
+from .languages import units
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ def align_words(
 
     Args:
         emission: (frames, vocabulary) probabilities.
-        text: of the alphabet's signs, its words parted by spaces.
+        text: of the alphabet's signs, or of what they compose, as jamo do syllables; its words parted by spaces.
         frame: the time from one frame to the next, s.
         delay: how long a word's sound lasts before its first letter, s: `Calibration.delay`.
 
@@ -106,14 +107,15 @@ def align_words(
     if not words:
         return ()
     ids = {sign: number for number, sign in enumerate(alphabet.signs) if sign}
-    unknown = sorted({character for word in words for character in word if character not in ids})
+    spelt = [units(word, ids) for word in words]
+    unknown = sorted({sign for word in spelt for sign in word if sign not in ids})
     if unknown:
         raise InputError(f"The text {text!r} has {unknown[0]!r}, which this recogniser cannot write: leave it out.")
     tokens: list[int] = []
-    for word in words:
+    for signs in spelt:
         if tokens and alphabet.delimiter is not None:
             tokens.append(alphabet.delimiter)
-        tokens += [ids[character] for character in word]
+        tokens += [ids[sign] for sign in signs]
     with np.errstate(divide="ignore"):
         log_probs = np.log(np.asarray(emission, np.float64))
     spans, score = align_tokens(log_probs, tokens, alphabet.blank)
@@ -121,11 +123,11 @@ def align_words(
         raise InputError(f"The text {text!r} cannot lie in {len(emission)} frames: it is too long, or another clip's.")
     place = 0
     found: list[Word] = []
-    for word in words:
-        letters = range(place, place + len(word))
+    for word, signs in zip(words, spelt, strict=True):
+        letters = range(place, place + len(signs))
         believed = np.concatenate([log_probs[spans[i, 0] : spans[i, 1] + 1, tokens[i]] for i in letters])
         first, last = int(spans[letters[0], 0]), int(spans[letters[-1], 1])
         start = begin_word(first * frame, found, delay)
         found.append(Word(word, start, (last + 1) * frame, float(np.exp(believed.mean()))))
-        place += len(word) + (alphabet.delimiter is not None)
+        place += len(signs) + (alphabet.delimiter is not None)
     return tuple(found)

@@ -38,9 +38,10 @@ class Progress(TrainerCallback):
         left = spent / done * (state.max_steps - state.global_step) if done else 0.0
         losses = [entry["loss"] for entry in state.log_history if "loss" in entry]
         trouble = collapse_warning(metrics, losses)
+        metric = "cer" if "eval_chance_cer" in metrics else "wer"
         print(
             f"step {state.global_step} of {state.max_steps}: loss {losses[-1] if losses else float('nan'):.2f}, "
-            f"validation WER {metrics['eval_wer']:.3f}, blank {metrics['eval_blank_share']:.0%}, "
+            f"validation {metric.upper()} {metrics[f'eval_{metric}']:.3f}, blank {metrics['eval_blank_share']:.0%}, "
             f"{left:.0f} s left" + (f". {trouble}" if trouble else ""),
             flush=True,
         )

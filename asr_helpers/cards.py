@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from . import __version__
 
 if TYPE_CHECKING:
+    from .languages import Writing
     from .sources import Source
     from .training import TrainingResult
 
@@ -24,7 +25,12 @@ PUBLISHED = (
 
 
 def write_model_card(
-    result: "TrainingResult", source: "Source", num_train: int | None, num_validation: int, seed: int
+    result: "TrainingResult",
+    source: "Source",
+    num_train: int | None,
+    num_validation: int,
+    seed: int,
+    writing: "Writing | None" = None,
 ) -> None:
     """Writes what a checkpoint is, how it came about and how to use it: README.md and training.json in its folder.
 
@@ -32,14 +38,19 @@ def write_model_card(
 
     Args:
         num_train: clips; None for a stream, whose end was not seen.
+        writing: of the language, where the processor names one.
     """
     folder = Path(result.output_dir)
+    tag = writing.language.tag if writing else None
     record = {name: value for name, value in asdict(result).items() if name != "output_dir"} | {
         "seed": seed,
         "checkpoint": _name(source.checkpoint),
         "dataset": source.dataset if source.dataset_revision else Path(source.dataset).name,
         "dataset_revision": source.dataset_revision,
         "locale": source.locale,
+        "language": tag,
+        "unit": writing.unit if writing else None,
+        "normaliser": writing.normaliser if writing else None,
         "train_rows": num_train,
         "validation_rows": num_validation,
         "versions": {"asr-helpers": __version__, "python": platform.python_version()}
@@ -54,12 +65,18 @@ def write_model_card(
         f"{_name(source.checkpoint)}, fine-tuned {head} on {clips} of\n"
         f"{name}{f' ({source.locale})' if source.locale else ''} in {result.seconds:.0f} s, seed {seed}."
     )
+    rate = "Character error rate" if result.metric == "cer" else "Word error rate"
     measured = (
-        f"Word error rate on {num_validation} validation clips, by which this checkpoint was chosen:\n"
-        f"{result.wer_before:.3f} before, {result.wer_after:.3f} after."
+        f"{rate} on {num_validation} validation clips, by which this checkpoint was chosen:\n"
+        f"{result.before:.3f} before, {result.after:.3f} after."
     )
+    if writing:
+        made += (
+            f"\n\nIt writes {writing.language.name}, unit {writing.unit}. Its texts are compared as "
+            f"{writing.normaliser}."
+        )
     if result.trouble:
-        text = f"""{_front_matter()}
+        text = f"""{_front_matter(language=tag)}
 # {folder.name}: {"a training that failed" if result.failed else f"a trial of {result.steps} steps"}
 
 **This is no speech recogniser.** {result.trouble}
@@ -79,12 +96,17 @@ def write_model_card(
         wer = EvalResult(
             task_type=task, dataset_type=source.dataset if source.dataset_revision else "audiofolder",
             dataset_name=record["dataset"], dataset_config=source.locale, dataset_split="validation",
-            dataset_revision=source.dataset_revision, metric_type="wer", metric_name="word error rate",
-            metric_value=round(float(result.wer_after), 4),
+            dataset_revision=source.dataset_revision, metric_type=result.metric, metric_name=rate.lower(),
+            metric_value=round(float(result.after), 4),
         )  # fmt: skip
         on_hub = None if Path(source.checkpoint).exists() else source.checkpoint
         front = _front_matter(
-            pipeline_tag=task, metrics=["wer"], base_model=on_hub, model_name=folder.name, eval_results=[wer]
+            pipeline_tag=task,
+            metrics=[result.metric],
+            language=tag,
+            base_model=on_hub,
+            model_name=folder.name,
+            eval_results=[wer],
         )
         text = f"""{front}
 # {folder.name}

@@ -20,8 +20,9 @@ from . import InputError, audio
 from .alignment import Alphabet, align_words
 from .confidence import Calibration, judge_words, word_certainty
 from .inference import Recogniser, Transcript
+from .languages import compose, units
 from .ngrams import BEGIN, END, UNKNOWN, NgramModel, read_arpa
-from .preprocessing import normalise_text, read_text, vocabulary
+from .preprocessing import normalise_text, read_text, vocabulary, writing_of
 
 if TYPE_CHECKING:
     from transformers import ProcessorMixin
@@ -75,7 +76,8 @@ class Beam:
         path = Path(path)
         model = read_arpa(path)
         words = [word for (word, *more) in model.ngrams if not more and word not in (BEGIN, END, UNKNOWN)]
-        strange = [word for word in words if not set(word) <= set(alphabet.signs)]
+        signs = frozenset(alphabet.signs)
+        strange = [word for word in words if not set(units(word, signs)) <= signs]
         if len(strange) > MOST_STRANGE * len(words):
             raise InputError(
                 f"{len(strange)} of the {len(words)} words of {str(path)!r}, such as {strange[0]!r}, cannot be written "
@@ -134,11 +136,12 @@ class _Prefix:
         """Words, history and language score with the last word ended."""
         if not self.letters:
             return self.before, self.history, self.language
-        history = (*self.history, self.letters)
+        word = compose(self.letters)
+        history = (*self.history, word)
         if beam.language_model:
             history = beam.language_model.shortened(history)
-        language = self.language + beam.word_score(self.history, self.letters)
-        return (*self.before, self.letters), history, language
+        language = self.language + beam.word_score(self.history, word)
+        return (*self.before, word), history, language
 
     def extended(self, token: int, alphabet: Alphabet, beam: Beam) -> "_Prefix":
         found = self.after.get(token)
@@ -290,8 +293,9 @@ class Tuning:
     """What weights a language model got, and what it is good for.
 
     Attributes:
-        weight, word_bonus: those of the lowest WER; of equals the smallest weight.
-        greedy, beam, language_model: WER without a search, of the search alone, and with the language model.
+        weight, word_bonus: those of the lowest error rate; of equals the smallest weight.
+        greedy, beam, language_model: WER without a search, of the search alone, and with the language model. Of a
+            language that is measured by it, as Korean is, the CER.
         unknown_share: the share of the references' words that the language model has not seen.
         confidence: what the certainty of a word is worth that is found so.
     """
@@ -333,8 +337,14 @@ def tune(recogniser: Recogniser, rows: Iterable[dict[str, Any]], beam: Beam) -> 
         greedy.append(recogniser.decode(emissions[-1]).text)
     alphabet = Alphabet.of(recogniser)
 
+    writing = writing_of(recogniser.processor)
+
+    def measured(hypotheses: list[str]) -> float:
+        scores = score(references, hypotheses, writing=writing)
+        return scores.cer if scores.metric == "cer" else scores.wer
+
     def wer(searched: Beam) -> float:
-        return score(references, [beam_search(emission, alphabet, searched)[0].text for emission in emissions]).wer
+        return measured([beam_search(emission, alphabet, searched)[0].text for emission in emissions])
 
     alone = wer(replace(beam, language_model=None))
     found = {(weight, bonus): wer(replace(beam, weight=weight, word_bonus=bonus))
@@ -345,4 +355,4 @@ def tune(recogniser: Recogniser, rows: Iterable[dict[str, Any]], beam: Beam) -> 
     confidence = judge_words(searching, zip(references, emissions, strict=True)).calibration()
     confidence = replace(confidence, delay=recogniser.calibration.delay)
     unknown = beam.language_model.unknown_share(references)
-    return Tuning(weight, bonus, score(references, greedy).wer, alone, found[weight, bonus], unknown, confidence)
+    return Tuning(weight, bonus, measured(greedy), alone, found[weight, bonus], unknown, confidence)

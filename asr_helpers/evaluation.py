@@ -4,7 +4,8 @@ Conventions: a reference is what was said, a hypothesis what the model wrote. An
 distance's operations are hits (H), substitutions (S), deletions (D: in the reference
 alone) and insertions (I: in the hypothesis alone). The word error rate is
 (S + D + I) / (H + S + D) over all utterances together: it is not bounded by 1. Counting
-is jiwer's; of the alignments with its counts, ours is the nearest in characters.
+is jiwer's; of the alignments with its counts, ours is the nearest in characters. Texts are
+raw until they are scored: a language's normaliser is a part of its metric, and of its name.
 """
 
 from collections import Counter
@@ -16,7 +17,8 @@ import numpy as np
 
 from . import AsrError, InputError
 from .edits import nearest_pairs
-from .preprocessing import normalise_text, vocabulary
+from .languages import FOLDING, Writing, compose, fold
+from .preprocessing import normalise_text, vocabulary, writing_of
 
 if TYPE_CHECKING:
     import torch
@@ -61,11 +63,13 @@ class Scores:
     """A set of utterances' error rates.
 
     Attributes:
-        wer: word error rate.
-        cer: character error rate, spaces counted.
-        words: the counts behind the WER.
-        interval: 95 % of resampled sets of these utterances have their WER between these two.
+        wer: word error rate. Where no space parts words, an utterance is one word: then the CER alone is shown.
+        cer: character error rate, spaces counted where they part words.
+        words: the counts behind the WER; behind the CER, where that is the language's metric.
+        interval: 95 % of resampled sets of these utterances have their WER, or that CER, between these two.
         utterances: how many there were.
+        writing: the language that was scored, with its normaliser; None for texts as they came.
+        folded: WER and CER of a lenient comparison (`languages.fold`), where the language has one.
     """
 
     wer: float
@@ -73,25 +77,50 @@ class Scores:
     words: ErrorCounts
     interval: tuple[float, float]
     utterances: int
+    writing: Writing | None = None
+    folded: tuple[float, float] | None = None
+
+    @property
+    def metric(self) -> str:
+        """ "wer" or "cer": which of them `interval` and the counts belong to."""
+        return self.writing.metric if self.writing else "wer"
 
     def as_dict(self) -> dict[str, Any]:
-        """Flat: `wer`, `cer`, `substitutions`, `deletions`, `insertions`, `hits`, `interval`, `utterances`."""
-        return {
+        """Flat: `wer`, `cer`, `substitutions`, `deletions`, `insertions`, `hits`, `interval`, `utterances`.
+
+        Of a language also `metric`, `names` of the metrics, and `folded`; without `wer` where no space parts words.
+        """
+        found: dict[str, Any] = {
             "wer": self.wer,
             "cer": self.cer,
             **asdict(self.words),
             "interval": list(self.interval),
             "utterances": self.utterances,
         }
+        if self.writing:
+            if not self.writing.language.spaced:
+                del found["wer"]
+            found["metric"] = self.metric
+            found["names"] = {name: self.writing.named(name) for name in ("wer", "cer") if name in found}
+        if self.folded:
+            found["folded"] = {"wer": self.folded[0], "cer": self.folded[1], "normaliser": FOLDING}
+        return found
 
     def __str__(self) -> str:
         low, high = self.interval
         words = self.words
-        return (
-            f"WER {self.wer:.3f} (95 % interval {low:.3f} to {high:.3f}), CER {self.cer:.3f}, "
+        rates = {"wer": f"WER {self.wer:.3f}", "cer": f"CER {self.cer:.3f}"}
+        first = rates.pop(self.metric)
+        if self.writing and not self.writing.language.spaced:
+            rates = {}
+        text = (
+            f"{', '.join([f'{first} (95 % interval {low:.3f} to {high:.3f})', *rates.values()])}, "
             f"{self.utterances} utterances: {words.hits} hits, {words.substitutions} substitutions, "
             f"{words.deletions} deletions, {words.insertions} insertions"
         )
+        if self.folded:
+            text += f"; {FOLDING}: WER {self.folded[0]:.3f}, CER {self.folded[1]:.3f}"
+        return text
 
 
 @dataclass(frozen=True)
@@ -160,7 +189,9 @@ def sum_counts(counts: Iterable[ErrorCounts]) -> ErrorCounts:
     )
 
 
-def score(references: Sequence[str], hypotheses: Sequence[str], seed: int = 0) -> Scores:
+def score(
+    references: Sequence[str], hypotheses: Sequence[str], seed: int = 0, writing: Writing | None = None
+) -> Scores:
     """WER and CER of a set of utterances, with counts and a bootstrap interval.
 
     The interval resamples utterances, not words, since the errors of one utterance go
@@ -168,15 +199,29 @@ def score(references: Sequence[str], hypotheses: Sequence[str], seed: int = 0) -
     performance evaluation", ICASSP 2004). An utterance without a word in its reference has no
     error rate, and none is made up for it.
 
+    Args:
+        seed: of the resampling.
+        writing: of the texts' language. It normalises both sides, and says by which metric the language is measured;
+            None compares the texts as they are, by words.
+
     Raises:
-        InputError: the lists differ in length or are empty, or a reference is empty.
+        InputError: the lists differ in length or are empty, or a reference is empty, as it is or once normalised.
 
     >>> score(["MY CARD IS LOST", "HELLO"], ["MY CAR IS LOST", "HELLO"]).wer
     0.2
     """
     import jiwer
 
-    counts = count_errors(references, hypotheses)
+    folded = None
+    if writing:
+        _check(references, hypotheses)
+        references, hypotheses = ([writing.normalise(text) for text in texts] for texts in (references, hypotheses))
+        if writing.language.tag == "ar":
+            said, heard = ([fold(text) for text in texts] for texts in (references, hypotheses))
+            folded = (_rate(said, heard), jiwer.cer(said, heard))
+    by_character = writing is not None and writing.metric == "cer"
+    counted = (_spelt(references), _spelt(hypotheses)) if by_character else (references, hypotheses)
+    counts = count_errors(*counted)
     errors = np.array([count.errors for count in counts])
     lengths = np.array([count.hits + count.substitutions + count.deletions for count in counts])
     generator = np.random.default_rng(seed)
@@ -186,37 +231,51 @@ def score(references: Sequence[str], hypotheses: Sequence[str], seed: int = 0) -
         rates.append(errors[drawn].sum() / lengths[drawn].sum())
     total = sum_counts(counts)
     return Scores(
-        wer=total.rate,
+        wer=_rate(references, hypotheses) if by_character else total.rate,
         cer=jiwer.cer(list(references), list(hypotheses)),
         words=total,
         interval=tuple(np.quantile(rates, [0.025, 0.975]).tolist()),
         utterances=len(counts),
+        writing=writing,
+        folded=folded,
     )
 
 
+def _spelt(texts: Sequence[str]) -> list[str]:
+    """Texts whose words are the texts' characters, the space among them."""
+    return [" ".join("␣" if one == " " else one for one in text) for text in texts]
+
+
 def evaluate(recogniser: "Recogniser", rows: Iterable[dict[str, Any]]) -> tuple[Scores, list[dict[str, str]]]:
-    """Has a recogniser write down rows and scores it against their transcriptions, normalised as for its training.
+    """Has a recogniser write down rows and scores it against their transcriptions.
+
+    Both are normalised as the recogniser's language wants it, which need not be what it can write: what it lacks is an
+    error. Where its processor names no language, transcriptions are normalised to its vocabulary.
 
     Args:
         recogniser: hears the rows one by one.
         rows: each with `audio`, undecoded, and `transcription`, as `load_splits` gives them.
 
     Returns:
-        The scores, and each row's `reference` and `hypothesis`.
+        The scores, and each row's `reference` and `hypothesis`, normalised, and its `transcription` as it came.
 
     Raises:
         InputError: there is no row, or one cannot be read or has no text to score.
     """
-    characters = vocabulary(recogniser.processor)
+    characters, writing = vocabulary(recogniser.processor), writing_of(recogniser.processor)
     transcripts = []
     for number, row in enumerate(rows):
+        said = row["transcription"]
         try:
-            reference = normalise_text(row["transcription"], characters).text
-            transcripts.append({"reference": reference, "hypothesis": recogniser.transcribe(row["audio"]).text})
+            reference = normalise_text(said, characters).text  # it says what is no text
+            heard = recogniser.transcribe(row["audio"]).text
+            if writing:
+                reference, heard = writing.normalise(said), writing.normalise(heard)
+            transcripts.append({"reference": reference, "hypothesis": heard, "transcription": said})
         except AsrError as error:
             raise InputError(f"Row {number}: {error}") from error
     references, hypotheses = ([row[side] for row in transcripts] for side in ("reference", "hypothesis"))
-    return score(references, hypotheses), transcripts
+    return score(references, hypotheses, writing=writing), transcripts
 
 
 def align(reference: str, hypothesis: str) -> list[AlignedWord]:
@@ -293,7 +352,8 @@ def compute_metrics(prediction: "EvalPrediction", processor: "ProcessorMixin") -
 
     Returns:
         `wer`, `cer`, `chance_wer` (see there), `words`, how many the references have, and `blank_share`, the share of
-        frames that say blank: 1.0 is the plateau on which CTC training starts, and on which a bad recipe stays.
+        frames that say blank: 1.0 is the plateau on which CTC training starts, and on which a bad recipe stays. Of a
+        language that is measured by characters, `chance_cer` and `characters` stand in place of the two of words.
 
     Raises:
         InputError: the predictions are no ids, an id is not the processor's, or a reference is empty.
@@ -318,13 +378,18 @@ def compute_metrics(prediction: "EvalPrediction", processor: "ProcessorMixin") -
     padding = prediction.predictions == -100
     ids = np.where(padding, blank, prediction.predictions)
     labels = np.where(prediction.label_ids == -100, blank, prediction.label_ids)
-    hypotheses = processor.batch_decode(ids)
-    references = processor.batch_decode(labels, group_tokens=False)
+    hypotheses = [compose(text) for text in processor.batch_decode(ids)]
+    references = [compose(text) for text in processor.batch_decode(labels, group_tokens=False)]
+    writing = writing_of(processor)
+    by_character = writing is not None and writing.metric == "cer"
+    unit, said, heard = "wer", references, hypotheses
+    if by_character:
+        unit, said, heard = "cer", _spelt(references), _spelt(hypotheses)
     return {
         "wer": _rate(references, hypotheses),
         "cer": jiwer.cer(references, hypotheses),
-        "chance_wer": chance_wer(references, hypotheses),
-        "words": float(sum(len(reference.split()) for reference in references)),
+        f"chance_{unit}": chance_wer(said, heard),
+        "characters" if by_character else "words": float(sum(len(text.split()) for text in said)),
         "blank_share": float((ids == blank)[~padding].mean()),
     }
 
@@ -353,13 +418,14 @@ def chance_wer(references: Sequence[str], hypotheses: Sequence[str], turns: int 
     return sum(others) / len(others)
 
 
-def collapse_warning(metrics: dict[str, float], losses: Sequence[float] = (), wer_before: float | None = None) -> str:
+def collapse_warning(metrics: dict[str, float], losses: Sequence[float] = (), before: float | None = None) -> str:
     """What an evaluation and the losses so far warn of, in words; "" for nothing.
 
     Args:
         metrics: an evaluation's, with or without Trainer's `eval_` before their names: see `compute_metrics`.
         losses: of the training, as they were logged.
-        wer_before: of the model as the training began. Given after the training: its end is judged.
+        before: the WER, or the CER where the language is measured by it, of the model as the training began. Given
+            after the training: its end is judged.
 
     >>> collapse_warning({"wer": 0.2, "chance_wer": 1.0, "blank_share": 0.57})
     ''
@@ -376,15 +442,17 @@ def collapse_warning(metrics: dict[str, float], losses: Sequence[float] = (), we
             "Every CTC training with a fresh head starts on this plateau; one that stays on it has collapsed, and "
             "needs a higher head_learning_rate or more steps."
         )
-    if wer_before is None:
+    if before is None:
         return ""
-    wer, chance = found["wer"], found.get("chance_wer", float("inf"))
-    if wer >= max(min(USELESS, USELESS * chance), 0.5):
+    name, units = ("cer", "characters") if "chance_cer" in found else ("wer", "words")
+    rate, chance = found[name], found.get(f"chance_{name}", float("inf"))
+    name = name.upper()
+    if rate >= max(min(USELESS, USELESS * chance), 0.5):
         return (
-            f"The model learnt nothing: its texts, WER {wer:.2f}, hardly fit their clips better than other clips'. "
+            f"The model learnt nothing: its texts, {name} {rate:.2f}, hardly fit their clips better than other clips'. "
             "Hear some clips with their transcripts, which may be mixed up; else train longer, or at other rates."
         )
     # One word more or less is no verdict: in 8 words the WER moves by 0.35 through chance alone, in 400 by 0.05.
-    if wer > wer_before + max(0.05, found.get("words", float("inf")) ** -0.5):
-        return f"The training made it worse, WER {wer_before:.2f} before and {wer:.2f} after: lower the learning rates."
+    if rate > before + max(0.05, found.get(units, float("inf")) ** -0.5):
+        return f"The training made it worse, {name} {before:.2f} before and {rate:.2f} after: lower the learning rates."
     return ""

@@ -15,6 +15,7 @@ import numpy as np
 from . import AsrError, InputError, audio
 from .audio import Audio
 from .confidence import Calibration, word_certainty
+from .languages import compose
 from .models import load_processor, model_loading, onednn_disabled, silent_transformers
 from .onnx_model import OnnxConfig, OnnxModel, find_graph
 from .preprocessing import vocabulary
@@ -139,8 +140,8 @@ class Recogniser:
             frames = slice(int(word["start_offset"]), int(word["end_offset"]))
             confidence = self.calibration(word_certainty(emission[frames], self.silent))
             start = begin_word(frames.start * self.frame, words, self.calibration.delay)
-            words.append(Word(word["word"], start, frames.stop * self.frame, confidence))
-        return Transcript(decoded.text, tuple(words))
+            words.append(Word(compose(word["word"]), start, frames.stop * self.frame, confidence))
+        return Transcript(compose(decoded.text), tuple(words))
 
     def transcribe(self, clip: Audio) -> Transcript:
         """From a dataset row's undecoded audio, a path, or a file's bytes, to text.
@@ -159,7 +160,8 @@ class Recogniser:
         """The `transformers` pipeline of the same model.
 
         Give it `{"raw": waveform, "sampling_rate": recogniser.sampling_rate}`: a path would need the ffmpeg
-        program, another rate torchaudio.
+        program, another rate torchaudio. It writes a head's units as they are: put jamo together by
+        `languages.compose`.
         """
         from transformers import pipeline
 

@@ -15,10 +15,10 @@ from pathlib import Path, PureWindowsPath
 from typing import TYPE_CHECKING, Any
 
 from . import AsrError, InputError, audio
+from .charsets import not_utf8
 from .compat import split_of_word
 from .fragments import file_of
 from .layouts import layout_rows
-from .layouts.encodings import not_utf_8
 from .layouts.paths import LEADS_OUT, leads_out
 from .sources import Source
 from .speakers import hold_out
@@ -205,7 +205,7 @@ def _read_table(part: TablePart) -> Iterator[tuple[int, dict[str, str], int]]:
                     )
                 yield number, line, file.tell()
         except UnicodeDecodeError:
-            raise not_utf_8(table) from None
+            raise not_utf8(table) from None
         except csv.Error as error:
             number = lines.line_num + skipped
             raise InputError(f"{str(table)!r}, line {number}: {error}; is a quote left open?") from None

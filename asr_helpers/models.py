@@ -6,14 +6,14 @@ sentence, and a checkpoint's own code is never run.
 
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import AsrError, InputError, compat
 
 if TYPE_CHECKING:
-    from transformers import ProcessorMixin, Wav2Vec2ForCTC
+    from transformers import ProcessorMixin, SequenceFeatureExtractor, Wav2Vec2ForCTC
 
 
 def load_processor(checkpoint: str | Path) -> "ProcessorMixin":
@@ -60,6 +60,28 @@ def load_processor(checkpoint: str | Path) -> "ProcessorMixin":
             "Wav2Vec2, HuBERT or WavLM."
         )
     return processor
+
+
+def load_feature_extractor(checkpoint: str | Path) -> "SequenceFeatureExtractor":
+    """What prepares the sound for a checkpoint's encoder; the checkpoint need not have a tokenizer beside it.
+
+    Raises:
+        InputError: there is no such folder, or nothing in it that says how it hears; or the hub does not have it or
+            cannot be reached.
+    """
+    from transformers import AutoFeatureExtractor
+
+    if may_be_on_hub(checkpoint):
+        _check_hub(str(checkpoint))
+    elif not (Path(checkpoint) / "config.json").is_file():
+        raise InputError(f"There is no checkpoint in {str(checkpoint)!r}: a checkpoint folder holds a config.json.")
+    try:
+        return AutoFeatureExtractor.from_pretrained(checkpoint, trust_remote_code=False)
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{str(checkpoint)!r} does not say how it hears ({str(error).splitlines()[0]}): save its feature extractor "
+            "beside it with save_pretrained."
+        ) from error
 
 
 def may_be_on_hub(checkpoint: str | Path) -> bool:
@@ -222,6 +244,45 @@ def build_model(
     # batches. It does not: without this line, 4 accumulation steps give 4 times the gradient.
     model.accepts_loss_kwargs = False
     return model
+
+
+def check_adapter(model: "Wav2Vec2ForCTC", checkpoint: str | Path, language: str) -> None:
+    """Makes sure that a model has the adapter of a language, as the MMS models have one for each.
+
+    A loading that leaves the adapter of another language in place, or random numbers, says nothing of it
+    (transformers issues 24223 and 25260).
+
+    Args:
+        model: as it was loaded, before any training.
+        checkpoint: a folder or a name on the hub, with a file `adapter.<language>.safetensors`.
+        language: as the checkpoint names it, such as "kor".
+
+    Raises:
+        InputError: the checkpoint has no such adapter, or a tensor of the model is not the adapter's.
+    """
+    import torch
+    from huggingface_hub import hf_hub_download
+    from safetensors.torch import load_file
+
+    name = f"adapter.{language}.safetensors"
+    file = Path(checkpoint) / name
+    if may_be_on_hub(checkpoint):
+        _check_hub(str(checkpoint))
+        with suppress(OSError, ValueError):  # it has none
+            file = Path(hf_hub_download(str(checkpoint), name))
+    if not file.is_file():
+        there = sorted(path.name.split(".")[1] for path in file.parent.glob("adapter.*.safetensors"))
+        has = f": it has {', '.join(there)}" if there else ""
+        raise InputError(f"{str(checkpoint)!r} has no adapter for {language!r}{has}.")
+    adapter, tensors = load_file(file), model.state_dict()
+    wanted = {name for name in tensors if "adapter_layer" in name or name.startswith("lm_head")}
+    for name in sorted(wanted | adapter.keys()):
+        ours, theirs = tensors.get(name), adapter.get(name)
+        if ours is None or theirs is None or not torch.equal(ours.cpu(), theirs.to(ours.dtype)):
+            raise InputError(
+                f"The model's {name!r} is not that of the adapter for {language!r}: call "
+                f"model.load_adapter({language!r}) once it is loaded, and before any training."
+            )
 
 
 def count_frames(seconds: Sequence[float], model: "Wav2Vec2ForCTC", processor: "ProcessorMixin") -> list[int]:

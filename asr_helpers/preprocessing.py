@@ -6,9 +6,11 @@ with mean 0 and variance 1; labels are (num_labels,) ints. Both are made when a 
 asked for: nothing is cached to disk.
 """
 
+import json
+import tempfile
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import pairwise
@@ -18,13 +20,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import InputError, audio
+from .charsets import not_utf8
+from .languages import PLAIN, Writing, compose, is_mark, language, lower, plain_shapes, script, units
+from .vocabularies import choose_vocabulary
 
 if TYPE_CHECKING:
     from datasets import Dataset
     from transformers import ProcessorMixin
 
-# Typographic characters that mean a plain one.
-PLAIN = str.maketrans({"\u2019": "'", "\u2018": "'", "\u02bc": "'", "\u00b4": "'", "`": "'"})
+# Before the characters of a vocabulary, as wav2vec 2.0 has them: <pad> is the blank.
+SPECIAL_TOKENS = ("<pad>", "<s>", "</s>", "<unk>", "|")
+# In these scripts a letter without its mark is another letter: が is no か, and ᄒ is a third of 한.
+WHOLE = ("HIRAGANA", "KATAKANA", "HANGUL")
 
 
 @dataclass(frozen=True)
@@ -41,10 +48,26 @@ class NormalisedText:
 
 
 def vocabulary(processor: "ProcessorMixin") -> frozenset[str]:
-    """The characters a processor's tokenizer can write, without its special tokens, and with the space."""
-    tokenizer = processor.tokenizer
+    """The characters a processor's tokenizer can write, without its special tokens, and with the space.
+
+    Of a language whose words no space parts, without the space.
+    """
+    tokenizer, writing = processor.tokenizer, writing_of(processor)
     special = set(tokenizer.all_special_tokens) | {tokenizer.word_delimiter_token}
-    return frozenset(token for token in tokenizer.get_vocab() if len(token) == 1 and token not in special) | {" "}
+    characters = frozenset(token for token in tokenizer.get_vocab() if len(token) == 1 and token not in special)
+    return characters if writing and not writing.language.spaced else characters | {" "}
+
+
+def writing_of(processor: "ProcessorMixin") -> Writing | None:
+    """How a processor writes its language, as `build_processor` has noted it in its tokenizer; None where nobody has.
+
+    Raises:
+        InputError: what is noted there is no language.
+    """
+    noted = getattr(processor.tokenizer, "init_kwargs", {})
+    if not (tag := noted.get("language")):
+        return None
+    return Writing(language(str(tag)), str(noted.get("unit", "characters")), bool(noted.get("vowel_marks")))
 
 
 @dataclass(frozen=True)
@@ -78,21 +101,26 @@ def read_text(path: str | Path) -> str:
     try:
         return Path(path).read_text(encoding="utf-8")
     except UnicodeDecodeError:
-        raise InputError(f"{str(path)!r} is not written in UTF-8: save it so.") from None
+        raise not_utf8(path) from None
     except OSError as error:
         raise InputError(f"{str(path)!r} cannot be read ({error.strerror}): name a text file.") from None
 
 
-def _write(character: str, characters: frozenset[str]) -> tuple[str, bool]:
-    for candidate in (character, character.upper(), character.lower()):
-        if all(part in characters for part in candidate):
+def _write(character: str, small: str, characters: frozenset[str]) -> tuple[str, bool]:
+    capital = "İ" if character == "i" and "İ" in characters else character.upper()
+    for candidate in (character, capital, small, character.lower()):
+        if all(part in characters for part in units(candidate, characters)):
             return candidate, False
-    base = unicodedata.normalize("NFD", character)[0]
-    written = next((b for b in (base, base.upper(), base.lower()) if b in characters), None)
-    if written is None:
-        mark = unicodedata.category(character) in ("Mn", "Me", "Cf")  # a mark over a letter parts no word
-        written = "" if mark else " "
-    return written, not character.isspace()
+    if character.isspace():
+        return (" " if " " in characters else ""), False
+    base = unicodedata.normalize("NFD", small)[0]
+    if script(character) not in WHOLE:
+        for candidate in (base, base.upper()):
+            if candidate in characters:
+                return candidate, True
+    # A mark over a letter parts no word, and no more does a letter that is left out.
+    parts = not (is_mark(character) or unicodedata.category(character)[0] == "L")
+    return (" " if parts and " " in characters else ""), True
 
 
 def write_characters(text: str, characters: frozenset[str]) -> list[WrittenCharacter]:
@@ -103,7 +131,8 @@ def write_characters(text: str, characters: frozenset[str]) -> list[WrittenChara
         characters: from `vocabulary`.
 
     Returns:
-        One for each character, an accent together with its letter. Their `written` make the normalised text:
+        One for each character, an accent together with its letter; one of another width or position, as `Ａ`, is the
+        plain one. Their `written` make the normalised text:
         of several spaces in a row all but the first, and those at the ends, are "".
 
     Raises:
@@ -121,8 +150,12 @@ def write_characters(text: str, characters: frozenset[str]) -> list[WrittenChara
     if not isinstance(text, str):
         raise InputError(f"A text is wanted, and this is {text!r}: write what is said, or leave the row out.")
     steps, last = [], " "
-    for character in unicodedata.normalize("NFC", text):
-        written, lost = _write(character.translate(PLAIN), characters)
+    text = plain_shapes(text)
+    meant = text.translate(PLAIN)
+    # In context, since a sigma at a word's end has a form of its own; who writes an ı has an i with a dot besides.
+    small = lower(meant, "ı" in characters)
+    for character, one, in_lower in zip(text, meant, small, strict=True):
+        written, lost = _write(one, in_lower, characters)
         if written == last == " ":
             written = ""
         last = written or last
@@ -137,7 +170,8 @@ def normalise_text(text: str, characters: frozenset[str]) -> NormalisedText:
     """Writes a text in a vocabulary's characters, and counts what could not be written.
 
     Case follows the vocabulary; an accent, a vowel sign or an invisible mark it lacks is dropped
-    from its letter; any other character it lacks becomes a space, so that "well-known" stays two words.
+    from its letter, and so is a letter from its word; any other character it lacks becomes a space, so that
+    "well-known" stays two words. The text is composed (NFC), whatever the vocabulary's units.
 
     Args:
         text: as a person wrote it.
@@ -151,7 +185,7 @@ def normalise_text(text: str, characters: frozenset[str]) -> NormalisedText:
     """
     steps = write_characters(text, characters)
     lost = Counter(step.character.translate(PLAIN) for step in steps if step.lost)
-    return NormalisedText("".join(step.written for step in steps), lost)
+    return NormalisedText(compose("".join(step.written for step in steps)), lost)
 
 
 def encode_text(text: str, processor: "ProcessorMixin") -> list[int]:
@@ -160,13 +194,101 @@ def encode_text(text: str, processor: "ProcessorMixin") -> list[int]:
     Raises:
         InputError: it is no text, or has no character of the vocabulary.
     """
-    written = normalise_text(text, vocabulary(processor)).text
+    characters = vocabulary(processor)
+    written = normalise_text(text, characters).text
     if not written:
         raise InputError(
             f"{text!r} has no character of the vocabulary: correct the text, remove the row, "
-            "or take a checkpoint with the characters of this language."
+            "take a checkpoint with the characters of this language, or make a vocabulary for it (`build_processor`, "
+            "`asr-helpers train --language`)."
         )
-    return processor.tokenizer(written).input_ids
+    return processor.tokenizer(units(written, characters)).input_ids
+
+
+def decode_ids(ids: Sequence[int], processor: "ProcessorMixin") -> str:
+    """Labels, without padding, to the text that they stand for, composed (NFC): `encode_text` turned round.
+
+    >>> from asr_helpers.models import load_processor
+    >>> from asr_helpers.sources import source
+    >>> processor = load_processor(source("demo").fine_tuned)
+    >>> decode_ids(encode_text("Pay it, please", processor), processor)
+    'PAY IT PLEASE'
+    """
+    return compose(processor.tokenizer.decode(ids, group_tokens=False))
+
+
+def build_processor(
+    texts: Iterable[str], language: str, unit: str | None = None, feature_extractor: Any = None
+) -> "ProcessorMixin":
+    """A processor whose vocabulary is made of texts: for a language that no checkpoint at hand can write.
+
+    Args:
+        texts: of the training rows, and of no others: what validation or test rows alone have must stay unknown.
+        language: a BCP 47 tag. It is noted in the tokenizer, with the unit: `writing_of` reads both.
+        unit: as in `vocabularies.choose_vocabulary`, which says what becomes part of the vocabulary.
+        feature_extractor: the checkpoint's own (`models.load_feature_extractor`); None for wav2vec 2.0's at 16 kHz.
+
+    Raises:
+        InputError: as of `choose_vocabulary`.
+
+    >>> processor = build_processor(["가방을 사요", "가방이 커요"], language="ko-KR")
+    >>> len(encode_text("가방", processor)), decode_ids(encode_text("가방", processor), processor)
+    (5, '가방')
+    """
+    from transformers import (
+        SeamlessM4TFeatureExtractor,
+        Wav2Vec2BertProcessor,
+        Wav2Vec2CTCTokenizer,
+        Wav2Vec2FeatureExtractor,
+        Wav2Vec2Processor,
+    )
+
+    chosen = choose_vocabulary(texts, language, unit)
+    tokens = {token: number for number, token in enumerate((*SPECIAL_TOKENS, *chosen.characters))}
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "vocab.json"
+        file.write_text(json.dumps(tokens), encoding="utf-8")
+        tokenizer = Wav2Vec2CTCTokenizer(
+            str(file), language=language, unit=chosen.writing.unit, vowel_marks=chosen.writing.vowel_marks
+        )
+    extractor = feature_extractor or Wav2Vec2FeatureExtractor(return_attention_mask=False)
+    kind = Wav2Vec2BertProcessor if isinstance(extractor, SeamlessM4TFeatureExtractor) else Wav2Vec2Processor
+    return kind(feature_extractor=extractor, tokenizer=tokenizer)
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """How much of some texts a vocabulary can write.
+
+    Attributes:
+        written: characters, without spaces, that it can write.
+        characters: how many there are, punctuation apart.
+        lost: each one that it lacks, and how often it stands there.
+    """
+
+    written: int
+    characters: int
+    lost: Counter = field(default_factory=Counter)
+
+    def __str__(self) -> str:
+        """In per cent, and what is lost."""
+        share = self.written / self.characters if self.characters else 1.0
+        lost = ", ".join(f"{one} × {count}" for one, count in self.lost.most_common(8))
+        return f"{share:.1%} of {self.characters} characters can be written" + (f"; not {lost}" if lost else "")
+
+
+def coverage(texts: Iterable[str], processor: "ProcessorMixin") -> Coverage:
+    """How much of the texts of validation rows, say, a processor from `build_processor` can write.
+
+    Raises:
+        InputError: nobody has noted a language in the processor.
+    """
+    writing, known = writing_of(processor), vocabulary(processor)
+    if writing is None:
+        raise InputError("The processor names no language, so nobody knows its normaliser: make it by build_processor.")
+    counts = Counter("".join(writing.normalise(text).replace(" ", "") for text in texts if isinstance(text, str)))
+    lost = Counter({one: count for one, count in counts.items() if not set(units(one, known)) <= known})
+    return Coverage(counts.total() - lost.total(), counts.total(), lost)
 
 
 def frames_needed(labels: Sequence) -> int:

@@ -24,7 +24,7 @@ from .alignment import Alphabet
 from .evaluation import Scores, score
 from .inference import Recogniser, load_recogniser
 from .onnx_model import MODEL_TYPE, OnnxModel
-from .preprocessing import normalise_text, vocabulary
+from .preprocessing import normalise_text, vocabulary, writing_of
 
 GRAPH, SMALL = "model.onnx", "model.int8.onnx"
 CLOSE = 1e-3  # what log probabilities of a graph may differ by
@@ -277,9 +277,10 @@ def compare(recogniser: Recogniser, graph: str | Path, rows: Iterable[dict[str, 
             blanks[place] += int((emission.argmax(-1) == blank).sum())
             texts[place].append(both[place].decode(emission).text)
     model: Any = recogniser.model
+    writing = writing_of(recogniser.processor)
     return Comparison(
-        before=score(references, texts[0]),
-        after=score(references, texts[1]),
+        before=score(references, texts[0], writing=writing),
+        after=score(references, texts[1], writing=writing),
         same=sum(one == other for one, other in zip(*texts, strict=True)),
         difference=difference,
         blank_before=blanks[0] / frames,

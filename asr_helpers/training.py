@@ -24,7 +24,7 @@ from .heads import fit_head
 from .inference import Recogniser
 from .loading import durations
 from .models import build_model, count_frames, has_bf16, model_loading, writes_vocabulary
-from .preprocessing import encode_text, frames_needed, prepare
+from .preprocessing import encode_text, frames_needed, prepare, writing_of
 from .recipes import Recipe, changed, choose_recipe
 from .samplers import DurationBatchSampler, RandomBatchSampler
 from .sources import Source
@@ -46,6 +46,8 @@ class TrainingResult:
     Attributes:
         output_dir: the checkpoint folder.
         wer_before, wer_after: on the validation rows, of the model as it started and of the one that was saved.
+        cer_before, cer_after: the same by characters.
+        metric: "wer" or "cer", by which the best checkpoint was chosen: the language's.
         steps: of the optimizer, those before a resume included.
         seconds: of training and its evaluations.
         fresh_head: the head started from random numbers.
@@ -57,12 +59,25 @@ class TrainingResult:
     output_dir: str
     wer_before: float
     wer_after: float
+    cer_before: float
+    cer_after: float
+    metric: str
     steps: int
     seconds: float
     fresh_head: bool
     recipe: Recipe
     trouble: str
     history: list[dict[str, Any]] = field(repr=False)
+
+    @property
+    def before(self) -> float:
+        """The chosen metric's value of the model as it started."""
+        return self.cer_before if self.metric == "cer" else self.wer_before
+
+    @property
+    def after(self) -> float:
+        """The chosen metric's value of the model that was saved."""
+        return self.cer_after if self.metric == "cer" else self.wer_after
 
     @property
     def failed(self) -> bool:
@@ -327,13 +342,15 @@ def fine_tune(
     fresh_head = fresh_head or not writes_vocabulary(source.checkpoint, processor)
     recipe = recipe_for(source, train, processor, fresh_head)
     recipe = changed(recipe, {name: changes.pop(name) for name in vars(recipe) if name in changes})
-    args = training_arguments(output_dir, recipe, seed=seed, **changes)
+    writing = writing_of(processor)
+    metric = writing.metric if writing else "wer"
+    args = training_arguments(output_dir, recipe, seed=seed, **{"metric_for_best_model": metric, **changes})
     checkpoint = checkpoint_to_resume(output_dir, args) if resume else None
     model = build_model(source.checkpoint, processor, seed, fresh_head)
     if isinstance(train, Dataset):
         check_labels(train, model, processor)
     trainer = build_trainer(model, processor, train, validation, recipe, args, callbacks)
-    before = trainer.evaluate()["eval_wer"]
+    before = trainer.evaluate()
     started = time.perf_counter()
     if fresh_head and recipe.head_fit_steps and not checkpoint:
         fit_head(model, train, processor, recipe.head_fit_steps, seed)
@@ -345,13 +362,16 @@ def fine_tune(
     losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
     result = TrainingResult(
         output_dir=str(output_dir),
-        wer_before=before,
+        wer_before=before["eval_wer"],
         wer_after=after["eval_wer"],
+        cer_before=before["eval_cer"],
+        cer_after=after["eval_cer"],
+        metric=metric,
         steps=trainer.state.global_step,
         seconds=seconds,
         fresh_head=fresh_head,
         recipe=recipe,
-        trouble=collapse_warning(after, losses, wer_before=before),
+        trouble=collapse_warning(after, losses, before=before[f"eval_{metric}"]),
         history=trainer.state.log_history,
     )
     if trainer.is_world_process_zero():
@@ -361,7 +381,7 @@ def fine_tune(
     if trainer.is_world_process_zero():
         (output_dir / "training_args.bin").unlink(missing_ok=True)  # a pickle: training.json says what it says
         num_train = len(train) if isinstance(train, Dataset) else None
-        write_model_card(result, source, num_train, len(validation), seed)
+        write_model_card(result, source, num_train, len(validation), seed, writing)
         if push_to_hub:
             push(output_dir)
     return result

@@ -44,7 +44,10 @@ TITLES = {"project/readme": "label/about"}  # the first page has README's title
 
 # The reference's pages in their order: title, what they hold, modules. A module's submodules stand with it.
 REFERENCE = {
-    "foundations": ("Sources, sound and models", "What all stages use.", "sources audio fragments models compat"),
+    "foundations": (
+        "Sources, sound and models", "What all stages use.",
+        "sources audio fragments models languages vocabularies charsets compat",
+    ),
     "loading": (
         "01 Loading", "Data becomes rows, and rows that would harm are found.",
         "loading streaming layouts speakers conversion audit",

@@ -736,6 +736,7 @@ def trained(monkeypatch):
     def fine_tune(source, train, validation, processor, output_dir, **changes):
         given.update(train=train, validation=validation)
         result = {"output_dir": output_dir, "wer_before": 1.0, "wer_after": 0.5, "seconds": 1.0}
+        result |= {"cer_before": 0.9, "cer_after": 0.2, "metric": "wer", "before": 1.0, "after": 0.5}
         return SimpleNamespace(**result, trouble="", failed=False)
 
     monkeypatch.setattr("asr_helpers.training.fine_tune", fine_tune)

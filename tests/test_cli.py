@@ -288,7 +288,10 @@ def test_train_leaves_a_folder_that_evaluate_accepts(tones, checkpoint, tmp_path
     assert printed.endswith(f"2 steps made no recogniser yet: they are in {out}\n")
     written = json.loads(train_json.read_text())
     assert written["output_dir"] == str(out)
-    assert set(written) == {"output_dir", "wer_before", "wer_after", "train_seconds", "trouble"}
+    assert set(written) == {
+        "output_dir", "wer_before", "wer_after", "cer_before", "cer_after", "metric", "train_seconds", "trouble",
+    }  # fmt: skip
+    assert written["metric"] == "wer"
     assert main(["evaluate", str(tones), "--model", str(out), "--json", str(score_json)]) == 0
     scores = json.loads(score_json.read_text())
     assert (scores["utterances"], scores["model"]) == (3, str(out))
@@ -383,3 +386,74 @@ def test_of_two_processes_one_prints_and_writes(tones, checkpoint, tmp_path):
         "# steps made no recogniser yet",
     ]
     assert json.loads((tmp_path / "train.json").read_text())["output_dir"] == str(tmp_path / "out")
+
+
+# A language of one's own
+
+ARABIC = ["أريد بطاقة", "بطاقة جديدة", "رصيد", "أريد رصيد", "جديد", "بريد"]
+
+
+def write_language(folder, validation, test):
+    """A folder of Arabic train rows, with these validation and test texts."""
+    texts_of = {"train": ARABIC, "validation": [validation, "رصيد"], "test": [test]}
+    for place, (split, texts) in enumerate(texts_of.items()):
+        sounds = [tiny.clip(10 * place + number, 1.5) for number in range(len(texts))]
+        tiny.write_audiofolder(folder / split, sounds, texts)
+    return folder
+
+
+@pytest.fixture
+def handed(monkeypatch):
+    """What `train` hands to fine_tune, instead of training."""
+    given = {}
+
+    def fine_tune(source, train, validation, processor, output_dir, **changes):
+        given.update(processor=processor, changes=changes)
+        raise Terminated("enough")
+
+    monkeypatch.setattr("asr_helpers.training.fine_tune", fine_tune)
+    return given
+
+
+def test_a_vocabulary_is_made_of_the_train_rows_alone(checkpoint, handed, tmp_path, capsys):
+    found = []
+    for number, (validation, test) in enumerate([("حفظ", "ضيف"), ("بطاقة", "جديد")]):
+        data = write_language(tmp_path / f"data{number}", validation, test)
+        command = ["train", str(data), "--checkpoint", str(checkpoint), "--language", "ar-SA"]
+        assert main([*command, "--output-dir", str(tmp_path / f"out{number}")]) == 143
+        found.append(handed["processor"].tokenizer.get_vocab())
+        printed = capsys.readouterr().out
+        assert "language: Arabic; unit characters, " in printed
+        said = {0: "57.1% of 7 characters can be written; not ", 1: "100.0% of 9 characters can be written"}
+        assert f"validation texts: {said[number]}" in printed
+    assert found[0] == found[1], "whatever validation and test rows say"
+    assert set(found[0]) == {"<pad>", "<s>", "</s>", "<unk>", "|", *"".join(ARABIC).replace(" ", "")}
+    assert not set("حفظض") & set(found[0])
+
+
+def test_a_language_is_trained_scored_and_named(checkpoint, tmp_path, capsys):
+    data, out = write_language(tmp_path / "data", "بطاقة", "رصيد جديد"), tmp_path / "out"
+    command = ["train", str(data), "--checkpoint", str(checkpoint), "--language", "ar", "--max-steps", "2"]
+    assert main([*command, "--output-dir", str(out)]) == 0
+    assert main(["evaluate", str(data), "--model", str(out), "--json", str(tmp_path / "scores.json")]) == 0
+    written = json.loads((tmp_path / "scores.json").read_text(encoding="utf-8"))
+    assert (written["language"], written["unit"], written["metric"]) == ("ar", "characters", "wer")
+    assert written["normaliser"] == "NFC, lower case, no punctuation, no vowel marks"
+    assert written["names"]["wer"] == "WER, words, NFC, lower case, no punctuation, no vowel marks"
+    assert set(written["folded"]) == {"wer", "cer", "normaliser"}
+    assert written["transcripts"][0]["transcription"] == "رصيد جديد"
+    assert "language: Arabic; measured by WER, words, NFC" in capsys.readouterr().out
+    record = json.loads((out / "training.json").read_text(encoding="utf-8"))
+    assert (record["language"], record["fresh_head"]) == ("ar", True)
+
+
+def test_a_language_that_is_no_tag(refuses):
+    status, line = refuses("train", "demo", "--output-dir", "unused", "--language", "Arabic")
+    assert status == 2
+    assert "'Arabic' is no language tag (BCP 47): write one such as ar, ko-KR or zh-Hant." in line
+
+
+def test_texts_in_another_language_than_the_one_named(refuses, tones, checkpoint, tmp_path):
+    status, line = refuses("train", tones, "--checkpoint", checkpoint, "--output-dir", tmp_path, "--language", "ko")
+    assert status == 1
+    assert "The training texts are not Korean: their letters are Latin 100%" in line

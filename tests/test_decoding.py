@@ -14,10 +14,11 @@ import tiny
 
 from asr_helpers import InputError, cli, decoding, loading, ngrams
 from asr_helpers.alignment import Alphabet, align_words
-from asr_helpers.decoding import Beam, BeamRecogniser, beam_search
+from asr_helpers.decoding import Beam, BeamRecogniser, beam_search, read_hotwords
 from asr_helpers.inference import Recogniser, collapse
+from asr_helpers.languages import units
 from asr_helpers.ngrams import BEGIN
-from asr_helpers.preprocessing import normalise_text, vocabulary
+from asr_helpers.preprocessing import build_processor, normalise_text, vocabulary
 from asr_helpers.sources import DEMO_LANGUAGE_MODEL, source
 
 ALPHABET = Alphabet(("", "|", "A", "B"), blank=0, delimiter=1)
@@ -315,3 +316,45 @@ def test_the_demos_language_model_is_of_text_that_nobody_is_measured_on(monkeypa
     assert tuned["language_model"] < 0.8 * tuned["greedy"]
     card = (Path(DEMO_LANGUAGE_MODEL).parent / "README.md").read_text()
     assert f"{tuned['language_model']:.3f} with this model at weight" in card.replace("\n", " ")
+
+
+# Jamo
+
+
+@pytest.fixture(scope="module")
+def korean():
+    """A recogniser of jamo, whose model is never asked, and an emission that says 가방 값."""
+    processor = build_processor(["가방 값", "값 가방"], language="ko")
+    said = units("가방 값", vocabulary(processor))
+    ids = processor.tokenizer.convert_tokens_to_ids([{" ": "|"}.get(sign, sign) for sign in said])
+    path = [one for label in ids for one in (label, 0)]
+    emission = np.full((len(path), len(processor.tokenizer)), 0.01)
+    emission[np.arange(len(path)), path] = 1
+    emission /= emission.sum(axis=1, keepdims=True)
+    config = SimpleNamespace(vocab_size=len(processor.tokenizer), inputs_to_logits_ratio=320)
+    return Recogniser(SimpleNamespace(config=config), processor), emission
+
+
+def test_jamo_are_put_together_wherever_text_leaves_a_recogniser(korean):
+    recogniser, emission = korean
+    searching = BeamRecogniser(recogniser.model, recogniser.processor, beam=Beam(5))
+    for found in (recogniser.decode(emission), searching.decode(emission)):
+        assert found.text == "가방 값"
+        assert [word.text for word in found.words] == ["가방", "값"]
+    assert searching.hypotheses(emission)[0].text == "가방 값"
+    words = align_words(emission, "가방 값", searching.alphabet, frame=0.02)
+    assert [(word.text, word.start) for word in words] == [("가방", 0.0), ("값", pytest.approx(0.24))]
+
+
+def test_hotwords_and_language_models_are_of_composed_words(korean, tmp_path):
+    recogniser, emission = korean
+    (tmp_path / "words").write_text("값 5\n", encoding="utf-8")
+    hotwords = read_hotwords(tmp_path / "words", recogniser.processor)
+    assert hotwords == {"값": 5.0}
+    alphabet = Alphabet.of(recogniser)
+    plain = beam_search(emission, alphabet, Beam(5))[0]
+    helped = beam_search(emission, alphabet, Beam(5, hotwords=hotwords))[0]
+    assert helped.language - plain.language == pytest.approx(5.0)
+    arpa = tmp_path / "lm.arpa"
+    arpa.write_text("\\data\\\nngram 1=4\n\n\\1-grams:\n-1 <s>\n-1 </s>\n-1 가방\n-1 값\n\n\\end\\\n", encoding="utf-8")
+    assert Beam.read(arpa, alphabet).language_model is not None, "its words can be written, in jamo"

@@ -2,6 +2,7 @@
 
 import json
 import random
+import unicodedata
 from functools import cache
 from itertools import pairwise
 
@@ -27,8 +28,10 @@ from asr_helpers.evaluation import (
     score,
     sum_counts,
 )
+from asr_helpers.languages import Writing, language
 from asr_helpers.metric import WordErrorRate
 from asr_helpers.models import load_processor
+from asr_helpers.preprocessing import build_processor
 from asr_helpers.sources import source
 from asr_helpers.words import WordCounts, count_words, split_known, sum_words
 
@@ -592,3 +595,71 @@ def test_groups_hold_their_utterances_counts():
 def test_a_group_for_each_utterance():
     with pytest.raises(AsrError, match="1 groups and 2 counts"):
         group_counts(["a"], count_errors(["A", "B"], ["A", "B"]))
+
+
+# Languages
+
+
+def scored(tag, references, hypotheses):
+    return score(references, hypotheses, writing=Writing(language(tag)))
+
+
+def test_japanese_is_measured_by_characters_alone():
+    scores = scored("ja", ["が 一つ。", "コーヒー"], ["か一つ", "コーヒー"])
+    assert scores.cer == pytest.approx(1 / 7)
+    assert scores.words == ErrorCounts(hits=6, substitutions=1, deletions=0, insertions=0)
+    assert scores.interval[0] <= scores.cer <= scores.interval[1]
+    written = scores.as_dict()
+    assert "wer" not in written
+    assert (written["metric"], written["names"]) == (
+        "cer", {"cer": "CER, characters, NFC, lower case, no punctuation, no spaces"},
+    )  # fmt: skip
+    assert str(scores).startswith("CER 0.143 (95 % interval ")
+    assert "WER" not in str(scores)
+
+
+def test_korean_is_measured_by_both_and_composed_before():
+    scores = scored("ko", ["한국 말"], [unicodedata.normalize("NFD", "한국말")])
+    assert (scores.cer, scores.wer) == (1 / 4, 1.0), "a space of four characters; a substitution and a deletion of two"
+    assert (scores.metric, list(scores.as_dict()["names"])) == ("cer", ["wer", "cer"])
+
+
+def test_arabic_is_measured_strictly_and_folded():
+    scores = scored("ar", ["إلى مسؤول!"], ["الى مسوول"])
+    assert (scores.wer, scores.folded) == (1.0, (0.0, 0.0))
+    assert scores.as_dict()["folded"]["normaliser"] == "hamza, alif maqsura and ta marbuta folded"
+    assert scored("ar", ["مُحَمَّد"], ["محمد"]).wer == 0, "vowel marks are left out on both sides"
+
+
+def test_a_languages_normaliser_is_applied_to_both_sides():
+    assert scored("en", ["It’s 5, Ok?"], ["IT'S 5 OK"]).wer == 0
+    assert scored("en", ["It’s five"], ["its five"]).wer == 0.5
+    with pytest.raises(InputError, match="The reference of utterance 0 is empty"):
+        scored("en", ["..."], ["a"])
+
+
+def test_the_character_error_rate_is_jiwers():
+    said, heard = ["한국 말을 해요", "네"], ["한국말 해", "네에"]
+    scores = scored("ko", said, heard)
+    assert scores.cer == pytest.approx(jiwer.cer(said, heard)) == pytest.approx(scores.words.rate)
+
+
+def test_metrics_of_jamo_are_of_the_syllables_they_make():
+    korean = build_processor(["가나", "다가"], language="ko")
+    heard, said = unicodedata.normalize("NFD", "가_나"), unicodedata.normalize("NFD", "가다")
+    result = predict(korean, [heard, heard], [said, said])
+    assert (result["wer"], result["cer"], result["characters"]) == (1.0, 0.5, 4)
+    assert result["chance_cer"] == 0.5
+    assert "chance_wer" not in result
+
+
+CHARACTERS = {"eval_wer": 1.0, "eval_chance_cer": 0.9, "eval_characters": 400, "eval_blank_share": 0.5}
+
+
+@pytest.mark.parametrize(("cer", "before", "warns"), [
+    (0.3, 0.9, ""), (0.85, 1.0, "learnt nothing: its texts, CER 0.85"), (0.4, 0.2, "worse, CER 0.20 before and 0.40"),
+])  # fmt: skip
+def test_a_training_is_judged_by_the_languages_metric(cer, before, warns):
+    warning = evaluation.collapse_warning(CHARACTERS | {"eval_cer": cer}, [], before)
+    assert warns in warning
+    assert bool(warns) == bool(warning)

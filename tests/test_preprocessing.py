@@ -16,6 +16,7 @@ import torch
 from datasets import Dataset
 
 from asr_helpers import AsrError, loading, models, preprocessing
+from asr_helpers.languages import plain_shapes
 from asr_helpers.preprocessing import NormalisedText, normalise_text
 from asr_helpers.sources import source
 
@@ -323,7 +324,7 @@ def test_the_characters_written_make_the_normalised_text():
         for characters in (CAPITALS, SMALL):
             steps = preprocessing.write_characters(text, characters)
             written = "".join(step.written for step in steps)
-            assert "".join(step.character for step in steps) == unicodedata.normalize("NFC", text)
+            assert "".join(step.character for step in steps) == plain_shapes(text)
             assert written == " ".join(written.split()) == normalise_text(text, characters).text
             assert set(written) <= characters
 
@@ -342,3 +343,45 @@ def test_equal_labels_need_a_blank_between_them(labels, frames):
             emission = torch.zeros(max(number, 1), 1, 32).log_softmax(-1)
             loss = torch.nn.functional.ctc_loss(emission, torch.tensor([labels]), [number], [len(labels)])
             assert bool(torch.isfinite(loss)) == finite
+
+
+# A vocabulary of one's own
+
+
+OWN = [
+    ("ko-KR", ["가방을 사요", "가방이 커요"], "가방이 커요", "가방이 커요"),
+    ("ja", ["コーヒーが、二つ", "コーヒー二つが"], "二つ コーヒーが。", "二つコーヒーが"),
+    ("ar", ["أريد بطاقة", "بطاقة جديدة"], "أُرِيدُ بِطَاقَة", "أريد بطاقة"),
+    ("tr", ["Işık açık", "İyi ışık"], "IŞIK İYİ", "ışık iyi"),
+]
+
+
+@pytest.mark.parametrize(("tag", "texts", "text", "expected"), OWN, ids=[tag for tag, *_ in OWN])
+def test_a_processor_of_ones_own_comes_back_from_its_folder(tmp_path, tag, texts, text, expected):
+    made = preprocessing.build_processor(texts, language=tag)
+    made.save_pretrained(tmp_path)
+    (tmp_path / "config.json").write_text('{"model_type": "wav2vec2"}')
+    loaded = models.load_processor(tmp_path)
+    assert loaded.tokenizer.get_vocab() == made.tokenizer.get_vocab()
+    writing = preprocessing.writing_of(loaded)
+    assert writing == preprocessing.writing_of(made)
+    assert writing.language.tag == tag[:2]
+    assert preprocessing.decode_ids(preprocessing.encode_text(text, loaded), loaded) == expected
+    assert writing.normalise(text) == expected
+    for file in tmp_path.glob("*.json"):
+        assert "/tmp" not in file.read_text(), "no path of this machine"
+
+
+def test_a_processor_of_ones_own_is_laid_out_as_the_field_does_it():
+    made = preprocessing.build_processor(["가방"], language="ko")
+    assert made.tokenizer.convert_ids_to_tokens(range(5)) == ["<pad>", "<s>", "</s>", "<unk>", "|"]
+    assert len(made.tokenizer) == 5 + 4, "ᄀ ᄇ ᅡ ᆼ"
+    assert made.feature_extractor.sampling_rate == 16_000
+    assert " " in preprocessing.vocabulary(made)
+    assert " " not in preprocessing.vocabulary(preprocessing.build_processor(["カード"], language="ja"))
+
+
+def test_a_processor_that_names_no_language(processor):
+    assert preprocessing.writing_of(processor) is None
+    with pytest.raises(AsrError, match="names no language"):
+        preprocessing.coverage(["a"], processor)

@@ -265,7 +265,7 @@ def test_it_learns(tune, tmp_path):
 def metrics(wers, blank_share=0.5):
     """Stands for `compute_metrics`: the next of these WERs at each evaluation."""
     wers = iter(wers)
-    return lambda *_, **__: {"wer": next(wers), "chance_wer": 1.0, "blank_share": blank_share}
+    return lambda *_, **__: {"wer": next(wers), "cer": 0.5, "chance_wer": 1.0, "blank_share": blank_share}
 
 
 def test_the_folder_is_a_recogniser_with_a_card(tune, tmp_path, processor, monkeypatch):

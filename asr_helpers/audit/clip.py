@@ -15,6 +15,7 @@ import soundfile
 
 from .. import AsrError, audio
 from ..fragments import file_of, times_of
+from ..languages import units
 from ..preprocessing import frames_needed
 from .reasons import Model, Row
 
@@ -249,7 +250,7 @@ def _examine_samples(row: Row, samples: np.ndarray, model: Model) -> None:
         found["shorter-than-mask"] = (
             f"It lasts {row.seconds:.3f} s, {frames} frames: training hides spans of {MASKED_SPAN}."
         )
-    elif row.text and (needed := frames_needed(row.text)) > frames:
+    elif row.text and (needed := frames_needed(units(row.text, model.characters or row.text))) > frames:
         found["labels-exceed-frames"] = (
             f"Its transcript needs {needed} frames and the clip gives {frames}: the text is another clip's, "
             "or the clip is cut."

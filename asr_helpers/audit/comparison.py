@@ -51,7 +51,14 @@ def compare(rows: Rows) -> None:
         rows.add_problem(
             unspaced[0], "no-word-spaces",
             f"{len(unspaced)} of {len(rows)} transcripts are in a script without spaces between words: WER counts "
-            "each as one word, so judge by CER.",
+            "each as one word, so judge by CER, as a training with --language does.",
+        )  # fmt: skip
+    marked = np.flatnonzero(facts["vowels"] == b"some")
+    if bare := int((facts["vowels"] == b"none").sum()) * bool(len(marked)):
+        rows.add_problem(
+            marked[0], "vowel-marks-in-some-rows",
+            f"{len(marked)} transcripts have vowel marks and {bare} have none: write all with them, or all without. A "
+            "vocabulary made of these rows leaves them out.",
         )  # fmt: skip
 
 

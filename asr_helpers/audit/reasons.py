@@ -52,6 +52,7 @@ REASONS: dict[str, Action] = {
     "conflicting-transcripts": "set aside",
     "duplicate-text": "keep",
     "no-word-spaces": "keep",
+    "vowel-marks-in-some-rows": "keep",
     "clip-in-two-splits": "set aside",
     "speaker-in-two-splits": "keep",
 }
@@ -81,6 +82,7 @@ class Row:
     digest: str = ""
     outside: frozenset[str] = frozenset()
     unspaced: bool = False
+    vowels: str = ""  # of an Arabic or Hebrew text: whether it has "some" vowel marks, or "none"
 
     @property
     def words(self) -> str:

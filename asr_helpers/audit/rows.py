@@ -11,7 +11,7 @@ from .reasons import REASONS, Row
 
 COLUMNS = np.dtype([
     ("seconds", "f8"), ("sampling_rate", "i4"), ("digest", "S32"), ("words", "u8"), ("letters", "i4"),
-    ("unspaced", "?"),
+    ("unspaced", "?"), ("vowels", "S4"),
 ])  # fmt: skip
 
 
@@ -46,6 +46,7 @@ class Rows:
             words = int.from_bytes(blake2b(_encoded(row.words), digest_size=8).digest(), "little")
             self.facts[number] = (
                 row.seconds, row.sampling_rate, row.digest.encode(), words, len(row.text), row.unspaced,
+                row.vowels.encode(),
             )  # fmt: skip
             if row.problems:
                 self.problems[number] = row.problems

@@ -6,7 +6,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ..preprocessing import normalise_text
+from ..languages import is_vowelled, plain_shape, script
+from ..preprocessing import WHOLE, normalise_text
 from .reasons import Model, Row
 
 # Share of the letters that the vocabulary cannot write: above it, what would be learnt is another text.
@@ -45,6 +46,8 @@ def examine_text(row: Row, text: Any, model: Model) -> None:
         return
     if not text.isascii() or not text.isprintable():
         _examine_characters(row, text)
+        if model.characters is not None and " " not in model.characters:
+            row.unspaced = False  # the model's language is known to have no spaces
         text = repair_text(text)
     if model.characters is None:
         written, lost = " ".join(text.split()), Counter(text)
@@ -69,12 +72,15 @@ def examine_text(row: Row, text: Any, model: Model) -> None:
         gone = sum(
             lost[one]
             for one, base in plain.items()
-            if unicodedata.category(one)[0] == "L" and not model.characters & {base, base.upper(), base.lower()}
+            if unicodedata.category(one)[0] == "L"
+            and (script(one) in WHOLE or not model.characters & {base, base.upper(), base.lower()})
         )
         letters = sum(map(str.isalpha, text))
         message = f"The vocabulary lacks {count} of its letters: {_quoted(kinds['letter'])}"
         if gone > UNWRITABLE * letters:
-            found["mostly-outside-vocabulary"] = f"{message}; take a checkpoint with the characters of this language."
+            found["mostly-outside-vocabulary"] = (
+                f"{message}; take a checkpoint with the characters of this language, or train with --language."
+            )
         else:
             found["outside-vocabulary"] = f"{message}; they are written without their accent, or left out."
 
@@ -109,12 +115,8 @@ def _is_invisible(text: str, place: int) -> bool:
 
 
 def _unlike(character: str) -> str:
-    """The plain letters behind a full-width, mathematical or ligature one; else the character itself."""
-    if not character.isascii() and character.isalnum():
-        tag = unicodedata.decomposition(character).split(" ")[0]
-        if tag in ("<wide>", "<font>") or "\ufb00" <= character <= "\ufb06":
-            return unicodedata.normalize("NFKC", character)
-    return character
+    """The plain letters or digits behind those of another width, position or font; else the character itself."""
+    return plain_shape(character) if character.isalnum() else character
 
 
 def _unmixed(word: str) -> str:
@@ -142,8 +144,8 @@ def repair_text(text: str) -> str:
         " " if unicodedata.category(one) == "Cc" else "" if one in BIDIRECTIONAL or _is_invisible(text, place) else one
         for place, one in enumerate(text)
     ]
-    text = unicodedata.normalize("NFC", "".join(kept))
-    return WORD.sub(lambda match: _unmixed(match[0]), "".join(map(_unlike, text)))
+    text = unicodedata.normalize("NFC", "".join(map(_unlike, kept)))
+    return WORD.sub(lambda match: _unmixed(match[0]), text)
 
 
 def _examine_characters(row: Row, text: str) -> None:
@@ -158,7 +160,7 @@ def _examine_characters(row: Row, text: str) -> None:
     if invisible:
         found["invisible-characters"] = f"It has characters that cannot be seen ({_quoted(invisible)}): removed."
     text = unicodedata.normalize("NFC", text)
-    mended = "".join(map(_unlike, text))
+    mended = unicodedata.normalize("NFC", "".join(map(_unlike, text)))
     alike = [character for character in text if _unlike(character) != character]
     for word in WORD.findall(mended):
         new = _unmixed(word)
@@ -168,10 +170,12 @@ def _examine_characters(row: Row, text: str) -> None:
             found["mixed-scripts"] = f"{word!r} mixes {' and '.join(script.title() for script in scripts)} letters."
     if alike:
         found["look-alike-letters"] = f"It has look-alikes of other letters ({_quoted(map(_named, alike))}): replaced."
-    letters = [character for character in text if character.isalpha()]
+    letters = [character for character in mended if character.isalpha()]
     if letters:
         unspaced = sum(bool(_script(letter, UNSPACED_SCRIPTS)) for letter in letters)
         row.unspaced = unspaced > UNSPACED * len(letters)
+        if any(_script(letter, ("ARABIC", "HEBREW")) for letter in letters):
+            row.vowels = "some" if is_vowelled(mended) else "none"
 
 
 def _named(character: str) -> str:

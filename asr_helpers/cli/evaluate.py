@@ -23,6 +23,7 @@ def evaluate(args: argparse.Namespace) -> None:
     from .. import evaluation, loading
     from ..audit.policy import measurable
     from ..inference import load_recogniser
+    from ..preprocessing import writing_of
 
     model = args.model or args.source.recogniser
     recogniser = with_beam(load_recogniser(model), args)
@@ -43,5 +44,13 @@ def evaluate(args: argparse.Namespace) -> None:
         for pair in pairs:
             print(f"REF {printable(pair['reference'])}\nHYP {printable(pair['hypothesis'])}\n")
     say(f"model: {printable(model)}")
+    writing = writing_of(recogniser.processor)
+    if writing:
+        say(f"language: {writing.language.name}; measured by {writing.named(scores.metric)}")
     print(scores)
-    write_json(args.json, {"model": model, **scores.as_dict(), "transcripts": pairs, "set_aside": aside})
+    named = {
+        "language": writing.language.tag if writing else None,
+        "unit": writing.unit if writing else "characters",
+        "normaliser": writing.normaliser if writing else "the model's vocabulary",
+    }
+    write_json(args.json, {"model": model, **named, **scores.as_dict(), "transcripts": pairs, "set_aside": aside})

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import InputError
+from ..languages import language
 from .common import above_0, command, is_first, not_negative, positive, printable, say, takes_data, write, write_json
 
 if TYPE_CHECKING:
@@ -25,6 +26,11 @@ def add(commands: Any) -> None:
     takes_data(sub)
     sub.add_argument("--output-dir", metavar="DIR", required=True, help="gets the recogniser and its card")
     sub.add_argument("--checkpoint", metavar="DIR", help="start from this checkpoint instead of DATA's own")
+    sub.add_argument(
+        "--language", metavar="TAG",
+        help="a BCP 47 tag such as ar or ko-KR: make a vocabulary of the train rows' texts, and give the checkpoint a "
+        "fresh head for it where it writes another",
+    )  # fmt: skip
     sub.add_argument("--max-steps", type=positive, help="stop after so many steps")
     sub.add_argument(
         "--streaming", action="store_true",
@@ -60,6 +66,11 @@ def add(commands: Any) -> None:
 
 def complaint(args: argparse.Namespace) -> str:
     """What keeps these options from going together; "" for nothing."""
+    if args.language:
+        try:
+            language(args.language)
+        except InputError as error:
+            return str(error)
     if args.streaming and not args.max_steps:
         return "--streaming has no end of its own: say when to stop with --max-steps"
     if args.streaming and args.strict:
@@ -82,14 +93,16 @@ def train(args: argparse.Namespace) -> int:
     changes |= {name: getattr(args, name) for name in RECIPE_OPTIONS if getattr(args, name) is not None}
     if args.checkpoint:
         source = replace(source, checkpoint=args.checkpoint)
-    processor = load_processor(source.checkpoint)
+    processor = None if args.language else load_processor(source.checkpoint)
     if args.streaming:
         rows, validation = stream_splits(source)
+        processor = processor or _processor_for(args.language, source.checkpoint, rows, validation)
         found = "a stream of clips"
     else:
         splits = loading.load_splits(source, missing_files=True)
         if "train" not in splits:
             raise InputError(f"{args.data!r} has no train rows, only {', '.join(splits)}: name their folder 'train'.")
+        processor = processor or _processor_for(args.language, source.checkpoint, splits["train"], splits["validation"])
         splits = _set_aside(splits, processor, Path(args.output_dir), args.strict)
         rows, validation = splits["train"], splits["validation"]
         found = f"{len(rows)} clips"
@@ -103,15 +116,32 @@ def train(args: argparse.Namespace) -> int:
     )  # fmt: skip
     write_json(args.json, {
         "output_dir": result.output_dir, "wer_before": result.wer_before, "wer_after": result.wer_after,
+        "cer_before": result.cer_before, "cer_after": result.cer_after, "metric": result.metric,
         "train_seconds": result.seconds, "trouble": result.trouble,
     })  # fmt: skip
-    say(f"validation WER {result.wer_before:.3f} before, {result.wer_after:.3f} after {result.seconds:.0f} s")
+    rate = result.metric.upper()
+    say(f"validation {rate} {result.before:.3f} before, {result.after:.3f} after {result.seconds:.0f} s")
     if result.failed:
         say(f"The training failed. {result.trouble}")
         return 1
     what = f"{result.steps} steps made no recogniser yet: they are" if result.trouble else "the recogniser is"
     say(f"{what} in {result.output_dir}")
     return 0
+
+
+def _processor_for(tag: str, checkpoint: str, train: Any, validation: Any) -> "ProcessorMixin":
+    """A processor with a vocabulary of the train rows' texts; says what is in it, and what of validation it covers."""
+    from ..audit.rows import only
+    from ..models import load_feature_extractor
+    from ..preprocessing import build_processor, coverage
+    from ..vocabularies import choose_vocabulary
+
+    texts = [row["transcription"] for row in only(train, "transcription")]
+    say(f"language: {printable(choose_vocabulary(texts, tag))}")
+    processor = build_processor(texts, tag, feature_extractor=load_feature_extractor(checkpoint))
+    heard = coverage((row["transcription"] for row in only(validation, "transcription")), processor)
+    say(f"validation texts: {printable(heard)}")
+    return processor
 
 
 def _set_aside(splits: "DatasetDict", processor: "ProcessorMixin", output_dir: Path, strict: bool) -> "DatasetDict":

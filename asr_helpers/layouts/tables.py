@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from .. import InputError
+from ..charsets import not_utf8
 from ..compat import split_of_word
-from .encodings import not_utf_8
 
 LONGEST = 2**20  # bytes in a line: more is no transcript, and a small compressed file could hold gigabytes of it
 # What a table's name ends in; Kaldi's have no ending.
@@ -99,7 +99,7 @@ def read_lines(table: Path) -> Iterator[tuple[int, str]]:
                 text = line.decode("utf-8-sig" if number == 1 else "utf-8")
                 yield number, text.rstrip("\r\n")
     except UnicodeDecodeError:
-        raise not_utf_8(table) from None
+        raise not_utf8(table) from None
     except (EOFError, gzip.BadGzipFile, zlib.error):
         raise InputError(f"{str(table)!r} breaks off or is damaged: copy or download it again.") from None
 
