@@ -11,7 +11,7 @@ import torch
 from transformers import TrainerCallback
 
 from .checkpoints import Terminated, WholeCheckpoints, why_incomplete
-from .evaluation import collapse_warning
+from .collapse import collapse_warning
 
 logger = logging.getLogger(__name__)
 

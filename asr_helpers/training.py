@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any
 from . import AsrError, InputError, audio
 from .cards import push, write_model_card
 from .checkpoints import checkpoint_to_resume
+from .collapse import collapse_warning
 from .collation import PAD_TO_MULTIPLE_OF, DataCollatorCTCWithPadding
 from .confidence import calibrate
-from .evaluation import argmax_ids, collapse_warning, compute_metrics
+from .evaluation import argmax_ids, compute_metrics
 from .heads import fit_head
 from .inference import Recogniser
 from .loading import durations

@@ -58,7 +58,7 @@ REFERENCE = {
     "training": (
         "05 Training",
         "Batches become a recogniser.",
-        "training recipes heads trainer callbacks checkpoints cards",
+        "training recipes heads trainer callbacks collapse checkpoints cards",
     ),
     "inference": ("06 Inference", "Sound becomes text.", "inference"),
     "decoding": ("07 Decoding", "Emissions become better text, with times.", "decoding ngrams alignment confidence"),

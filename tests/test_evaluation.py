@@ -13,6 +13,7 @@ import torch
 from transformers import EvalPrediction
 
 from asr_helpers import AsrError, InputError, evaluation
+from asr_helpers.collapse import collapse_warning
 from asr_helpers.evaluation import (
     RESAMPLES,
     AlignedWord,
@@ -506,7 +507,7 @@ WELL = {"eval_wer": 0.2, "eval_chance_wer": 1.0, "eval_blank_share": 0.6}
     ({"eval_wer": 0.6, "eval_words": 8.0}, [], 0.2, "The training made it worse"),
 ])  # fmt: skip
 def test_a_collapse_is_said_in_words(metrics, losses, before, says):
-    warning = evaluation.collapse_warning(WELL | metrics, losses, before)
+    warning = collapse_warning(WELL | metrics, losses, before)
     assert warning.startswith(says)
     assert bool(warning) == bool(says)
 
@@ -660,6 +661,6 @@ CHARACTERS = {"eval_wer": 1.0, "eval_chance_cer": 0.9, "eval_characters": 400, "
     (0.3, 0.9, ""), (0.85, 1.0, "learnt nothing: its texts, CER 0.85"), (0.4, 0.2, "worse, CER 0.20 before and 0.40"),
 ])  # fmt: skip
 def test_a_training_is_judged_by_the_languages_metric(cer, before, warns):
-    warning = evaluation.collapse_warning(CHARACTERS | {"eval_cer": cer}, [], before)
+    warning = collapse_warning(CHARACTERS | {"eval_cer": cer}, [], before)
     assert warns in warning
     assert bool(warns) == bool(warning)

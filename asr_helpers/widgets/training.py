@@ -7,7 +7,7 @@ import ipywidgets
 import numpy as np
 from transformers import TrainerCallback
 
-from ..evaluation import collapse_warning
+from ..collapse import collapse_warning
 from ..plots import plot_learning_curves
 from ..wording import mark, say
 from .kit import FULL, View, draw, note, page, picture
