@@ -10,7 +10,7 @@ def collapse_warning(metrics: dict[str, float], losses: Sequence[float] = (), be
     """What an evaluation and the losses so far warn of, in words; "" for nothing.
 
     Args:
-        metrics: an evaluation's, with or without Trainer's `eval_` before their names: see `evaluation.compute_metrics`.
+        metrics: an evaluation's, with or without Trainer's `eval_` before their names, by `evaluation.compute_metrics`.
         losses: of the training, as they were logged.
         before: the WER, or the CER where the language is measured by it, of the model as the training began. Given
             after the training: its end is judged.
