@@ -68,6 +68,9 @@ _NOTEBOOK_LINK = re.compile(r"\[([^\]]+)\]\((\d\d_\w+)\.ipynb\)")
 _LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^)\s]+)\)")
 _FENCE = re.compile(r"(^```.*?^```[^\n]*$)", re.DOTALL | re.MULTILINE)
 _BADGES = re.compile(r"<!-- badges -->.*?<!-- /badges -->\n*", re.DOTALL)
+_RIGHT_TO_LEFT = re.compile(
+    r'^<div dir="rtl">\n\n(.*?)\n\n</div>(?=\n\n<div dir="rtl">|\s*\Z)', re.DOTALL | re.MULTILINE
+)
 _FRONT_MATTER = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
 _VIEW = re.compile(r"(\w+_view)\(\)")
 _PLOT = re.compile(r"\bplots\.(plot_\w+)")
@@ -207,6 +210,7 @@ def documents() -> dict[str, Path]:
 def document(path: Path, page: str, pages: dict[str, Path], folder: Path, repo: str, words: Words) -> str:
     """A document of the repository as a page: its links lead to pages, or to the repository."""
     text = _FRONT_MATTER.sub("", _BADGES.sub("", LINE_OF_LANGUAGES.sub("", path.read_text(encoding="utf-8"))))
+    text = _RIGHT_TO_LEFT.sub(r"\1", text)
     if page in TITLES:
         text = re.sub(r"\A\s*# .*", f"# {words.get(TITLES[page])}", text)
     parts = _FENCE.split(text)

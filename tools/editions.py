@@ -110,8 +110,8 @@ def translations(catalogue: polib.POFile) -> dict[str, tuple[str, str]]:
 
 
 def languages(locale: Path | None = None) -> list[str]:
-    """The languages that have catalogues."""
-    return [language for language in LANGUAGES if any(((locale or LOCALE) / language).glob("*.po"))]
+    """The languages that have an edition: a catalogue of a notebook at least."""
+    return [language for language in LANGUAGES if any(((locale or LOCALE) / language).glob("[0-9]*.po"))]
 
 
 # Editions
@@ -243,7 +243,8 @@ def built(names: list[str], chosen: list[str]) -> dict[Path, bytes]:
     files = {}
     if not names or "views".startswith(tuple(names)):
         words = PACKAGE / "locale"
-        files = {words / tag / "LC_MESSAGES" / "asr_helpers.mo": view_words(tag) for tag in chosen}
+        said = [tag for tag in LANGUAGES if (LOCALE / tag / "views.po").exists()]
+        files = {words / tag / "LC_MESSAGES" / "asr_helpers.mo": view_words(tag) for tag in said}
     for english in [*sorted(NOTEBOOKS.glob("*.ipynb")), README]:
         if names and not english.stem.startswith(tuple(names)):
             continue
