@@ -247,9 +247,13 @@ def test_an_edition_has_the_words_exchanged_and_links_that_hold(series):
 def test_arabic_is_from_right_to_left_but_for_its_code(series):
     build(series)
     assert cell(series, "notebooks/ar/00_start.ipynb", "note").source == (
-        '<div dir="rtl">\n\nاقرأ <span dir="ltr">`--help`</span> في [الدليل](../../README.md).\n\n'
+        f'<div dir="rtl">\n\n{editions.FLUSH_RIGHT}اقرأ <span dir="ltr">`--help`</span> '
+        "في [الدليل](../../README.md).</span>\n\n"
         '<div dir="ltr">\n\n```python\nx = 1\n```\n\n</div>\n\n</div>'
     )
+    whole = cell(series, "notebooks/ar/00_start.ipynb", "note").source
+    assert editions.mirrored_by_page(whole).startswith('اقرأ <span dir="ltr">`--help`</span> في')
+    assert not editions.mirrored_by_page(whole).endswith("</div>\n\n</div>")
     assert "التحميل ←]" in cell(series, "notebooks/ar/00_start.ipynb", "title").source
 
 
