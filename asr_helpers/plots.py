@@ -18,7 +18,7 @@ from . import InputError, audio
 from .collation import IGNORED
 from .evaluation import AlignedWord, Scores
 from .recordings import clock
-from .wording import label, mark
+from .wording import can_draw, label, language, mark
 
 if TYPE_CHECKING:
     import torch
@@ -51,6 +51,7 @@ class Picture(Figure):
 def _figure(rows: int, height: float, **kwargs: Any) -> tuple[Figure, Any]:
     if not rows:
         raise InputError("There is nothing to draw.")
+    can_draw(language())  # before the axes are made: they take the font as it is then
     figure = Picture(figsize=(WIDTH, height), dpi=80, layout="constrained", facecolor="white")
     return figure, figure.subplots(rows, **kwargs)
 

@@ -96,7 +96,6 @@ def can_draw(tag: str) -> bool:
         tag: one of `LANGUAGES`.
     """
     import matplotlib
-    from matplotlib import font_manager
 
     if tag == "ar" and tuple(map(int, matplotlib.__version__.split(".")[:2])) < (3, 11):
         warnings.warn(
@@ -108,15 +107,29 @@ def can_draw(tag: str) -> bool:
     if tag not in FONTS:
         return True  # matplotlib's own font has the letters
     families = FONTS[tag]
-    installed = {font.name for font in font_manager.fontManager.ttflist}
+    installed = _installed_fonts()
     family = next((family for family in families if family in installed), None)
     if family is None:
         warnings.warn(
             f"Pictures are labelled in English: no font with the letters of {tag!r} is installed. Install one, such as "
-            f"{families[0]} (on Debian, Ubuntu and Colab: apt-get install fonts-noto-cjk), and restart the kernel.",
+            f"{families[0]} (on Debian, Ubuntu and Colab: apt-get install fonts-noto-cjk).",
             stacklevel=3,
         )
         return False
     own = matplotlib.rcParams["font.family"]
     matplotlib.rcParams["font.family"] = [*([own] if isinstance(own, str) else own), family]
     return True
+
+
+def _installed_fonts() -> set[str]:
+    """The families that matplotlib can use, those among them that were installed after it made its own list."""
+    from matplotlib import font_manager
+
+    manager = font_manager.fontManager
+    listed = {font.fname for font in manager.ttflist}
+    for path in set(font_manager.findSystemFonts()) - listed:
+        try:
+            manager.addfont(path)
+        except (OSError, RuntimeError):  # not a font that it can read
+            continue
+    return {font.name for font in manager.ttflist}

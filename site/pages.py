@@ -27,6 +27,7 @@ sys.path.insert(0, str(ROOT))
 from words import Words, translated_pages  # noqa: E402
 
 from tools.edition_texts import LINE_OF_LANGUAGES, RIGHT_TO_LEFT  # noqa: E402
+from tools.editions import mirrored_by_page  # noqa: E402
 from tools.notebooks import badge, colab, install_address, repository, series, stamp_notebook, tag  # noqa: E402
 
 PACKAGE = ROOT / "asr_helpers"
@@ -125,7 +126,7 @@ def write_notebook(english: Path, folder: Path, downloads: Path, repo: str, word
         shutil.copy(path, downloads / path.name)
     if words.language in RIGHT_TO_LEFT:  # the whole page is written from right to left
         for cell in page.cells:
-            cell.source = cell.source.removeprefix('<div dir="rtl">\n\n').removesuffix("\n\n</div>")
+            cell.source = mirrored_by_page(cell.source)
     page.cells[0].source = LINE_OF_LANGUAGES.sub("", page.cells[0].source)
     dress(page, place, repo, words)
     nbformat.write(page, folder / "notebooks" / path.name)
@@ -212,7 +213,10 @@ def documents() -> dict[str, Path]:
 
 def document(path: Path, page: str, pages: dict[str, Path], folder: Path, repo: str, words: Words) -> str:
     """A document of the repository as a page: its links lead to pages, or to the repository."""
-    text = _FRONT_MATTER.sub("", _BADGES.sub("", LINE_OF_LANGUAGES.sub("", path.read_text(encoding="utf-8"))))
+    text = _FRONT_MATTER.sub("", _BADGES.sub("", path.read_text(encoding="utf-8")))
+    if words.language in RIGHT_TO_LEFT:
+        text = mirrored_by_page(text)
+    text = LINE_OF_LANGUAGES.sub("", text)
     if page in TITLES:
         text = re.sub(r"\A\s*# .*", f"# {words.get(TITLES[page])}", text)
     parts = _FENCE.split(text)
@@ -331,7 +335,7 @@ def first_page(folder: Path, pages: dict[str, Path], repo: str, words: Words) ->
     rows = []
     for path in series():
         cell = nbformat.read(words.edition.path(path), as_version=4).cells[0].source
-        title, _, rest = cell.removeprefix('<div dir="rtl">\n\n').partition("\n")
+        title, _, rest = mirrored_by_page(cell).partition("\n")
         lede = next(line for line in rest.splitlines() if line.strip() and not line.startswith("["))
         rows.append(f"[{title.lstrip('# ')}](notebooks/{path.name})\n: {lede}\n")
     (folder / "images").mkdir(parents=True, exist_ok=True)

@@ -48,7 +48,7 @@ PAYLOADS = (
     "{x} %s \\N",
 )
 TAGS = set("div span p b br bdi img audio table caption tr th td details summary".split())
-ATTRIBUTES = {"style", "alt", "src", "controls", "aria-label", "title", "role"}
+ATTRIBUTES = {"lang", "style", "alt", "src", "controls", "aria-label", "title", "role"}
 
 
 class Page(HTMLParser):
@@ -195,7 +195,7 @@ def hostile_views(payload, processor):
     yield emission
     yield ipywidgets.HTML(collapse_strip([1, 1, 0], ["<pad>", payload], 0, 1))
     errors = widgets.errors_view(rows, [token, "HELLO"], ["X", payload], [payload, "HELLO"], names=(payload, "b"))
-    for group in errors.group.options:
+    for _, group in errors.group.options:
         errors.group.value = group
         yield errors
     errors.hypothesis.value = payload

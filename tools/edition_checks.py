@@ -63,7 +63,8 @@ class Shape:
 
 
 @lru_cache(maxsize=1)
-def _parser() -> MarkdownIt:
+def parser() -> MarkdownIt:
+    """Reads Markdown as notebooks have it: CommonMark, tables, formulas."""
     return MarkdownIt("commonmark").enable("table").use(dollarmath_plugin, double_inline=True)
 
 
@@ -111,7 +112,7 @@ def shape(source: str) -> Shape:
                 walk(token.children or [])
                 plain.append("\n")
 
-    walk(_parser().parse(source))
+    walk(parser().parse(source))
     prose = "".join(plain).strip()
     kept["placeholders"].update(_PLACEHOLDER.findall(prose))
     kept["arrows"].update(re.findall(r"[←→]", prose))

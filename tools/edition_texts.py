@@ -20,7 +20,7 @@ NAMES = {"en": "English", "ja": "日本語", "ko": "한국어", "ar": "العر�
 LANGUAGES = ("ja", "ko", "ar")
 RIGHT_TO_LEFT = {"ar"}
 
-LINE_OF_LANGUAGES = re.compile(rf"\n+(?:\[(?:{'|'.join(NAMES.values())})\]\([^)\n]*\)(?: · )?){{2,}}(?=\n|\Z)")
+LINE_OF_LANGUAGES = re.compile(rf"\n+(?:\[(?:{'|'.join(NAMES.values())})\]\([^)\n]*\)(?: · )?)+(?=\n|\Z)")
 BADGE = re.compile(r"\n+\[!\[Open In Colab\][^\n]*")
 BADGES = re.compile(r"(<!-- badges -->\n)(.*?)(<!-- /badges -->)", re.DOTALL)
 FENCE = re.compile(r"(^```.*?^```[^\n]*$)", re.DOTALL | re.MULTILINE)

@@ -48,6 +48,7 @@ from tools.edition_texts import (  # noqa: E402
 
 LOCALE = NOTEBOOKS / "locale"
 
+FLUSH_RIGHT = '<span dir="rtl" style="display:block;text-align:right">'
 # What stands below a text that is not translated, or was translated from an older English one.
 BEHIND = {
     "ja": "*（この部分はまだ英語のままです）*",
@@ -110,8 +111,8 @@ def translations(catalogue: polib.POFile) -> dict[str, tuple[str, str]]:
 
 
 def languages(locale: Path | None = None) -> list[str]:
-    """The languages that have catalogues."""
-    return [language for language in LANGUAGES if any(((locale or LOCALE) / language).glob("*.po"))]
+    """The languages that have an edition: a catalogue of a notebook at least."""
+    return [language for language in LANGUAGES if any(((locale or LOCALE) / language).glob("[0-9]*.po"))]
 
 
 # Editions
@@ -196,17 +197,31 @@ class Edition:
 def right_to_left(source: str) -> str:
     """Markdown written from right to left: arrows are turned, and code in it stays from left to right.
 
-    >>> print(right_to_left("[→ a](b.ipynb) `--c`"))
+    Jupyter sets paragraphs flush left, whatever their direction: so the words of each are a block of their own.
+
+    >>> print(right_to_left("## [→ a](b.ipynb) `--c`"))
     <div dir="rtl">
     <BLANKLINE>
-    [← a](b.ipynb) <span dir="ltr">`--c`</span>
+    ## [← a](b.ipynb) <span dir="ltr">`--c`</span>
     <BLANKLINE>
     </div>
     """
     parts = FENCE.split(source)
     parts[1::2] = [f'<div dir="ltr">\n\n{fence}\n\n</div>' for fence in parts[1::2]]
     parts[::2] = [_right_to_left_prose(part) for part in parts[::2]]
-    return f'<div dir="rtl">\n\n{"".join(parts)}\n\n</div>'
+    lines = "".join(parts).split("\n")
+    for token in edition_checks.parser().parse("\n".join(lines)):
+        if token.type == "paragraph_open" and token.level == 0 and token.map:
+            lines[token.map[0]] = FLUSH_RIGHT + lines[token.map[0]]
+            lines[token.map[1] - 1] += "</span>"
+    return '<div dir="rtl">\n\n' + "\n".join(lines) + "\n\n</div>"
+
+
+def mirrored_by_page(source: str) -> str:
+    """What `right_to_left` made, for a page that is written from right to left as a whole."""
+    source = re.sub(rf"{re.escape(FLUSH_RIGHT)}(.*?)</span>(?=\n\n|\s*\Z)", r"\1", source, flags=re.DOTALL)
+    whole = r'^<div dir="rtl">\n\n(.*?)\n\n</div>(?=\n\n<div dir="rtl">|\s*\Z)'
+    return re.sub(whole, r"\1", source, flags=re.DOTALL | re.MULTILINE)
 
 
 def _right_to_left_prose(prose: str) -> str:
@@ -243,7 +258,8 @@ def built(names: list[str], chosen: list[str]) -> dict[Path, bytes]:
     files = {}
     if not names or "views".startswith(tuple(names)):
         words = PACKAGE / "locale"
-        files = {words / tag / "LC_MESSAGES" / "asr_helpers.mo": view_words(tag) for tag in chosen}
+        said = [tag for tag in LANGUAGES if (LOCALE / tag / "views.po").exists()]
+        files = {words / tag / "LC_MESSAGES" / "asr_helpers.mo": view_words(tag) for tag in said}
     for english in [*sorted(NOTEBOOKS.glob("*.ipynb")), README]:
         if names and not english.stem.startswith(tuple(names)):
             continue

@@ -160,7 +160,7 @@ def collapse_strip(
         why = mark("Frame {frame} says {token}, a new token: it is written.")
     else:
         why = mark("Frame {frame} says {token}, a repeat of the frame before: it is merged.")
-    grid = f'<table dir="ltr" style="border-collapse:collapse;font-size:inherit">{"".join(lines)}</table>'
+    grid = f'<table style="direction:ltr;border-collapse:collapse;font-size:inherit">{"".join(lines)}</table>'
     return page(
         grid
         + line(say(why, frame=now, token=text(names.get(tokens[token], tokens[token]))))

@@ -68,7 +68,7 @@ def vocabulary_view(processor: "ProcessorMixin", content: str = "") -> View:
             normalised = "".join(step.written for step in steps)
             shown.value += page(
                 line(say("Written: {text}", text=f"<b>{text(normalised)}</b>"))
-                + line(say("Labels: {labels}", labels=f'<bdi dir="ltr">{encoded}</bdi>'))
+                + line(say("Labels: {labels}", labels=f'<bdi style="direction:ltr">{encoded}</bdi>'))
             )
 
     show()

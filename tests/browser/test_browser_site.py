@@ -284,8 +284,9 @@ def test_each_notebook_can_be_opened_in_colab_and_downloaded(site, html):
 def test_without_an_address_there_is_the_download_alone(monkeypatch):
     monkeypatch.syspath_prepend(ROOT / "site")
     from pages import links
+    from words import Words
 
-    line = links([], "03_collation.ipynb", "")
+    line = links([], "03_collation.ipynb", "", Words("en"))
     assert "downloads/03_collation.ipynb" in line
     assert "olab.research" not in line
 
