@@ -224,9 +224,9 @@ def voice_of(path: str) -> str | None:
 
 
 @cache
-def voice_table(folder: str) -> dict[str, dict[str, str]]:
-    """A corpus's voices.csv by voice: engine, sex, accent, …, and the split it speaks in; empty without one."""
-    path = Path(folder) / "voices.csv"
+def voice_table(source: Source) -> dict[str, dict[str, str]]:
+    """A locale's voices.csv by voice: engine, sex, accent, …, and the split it speaks in; empty without one."""
+    path = Path(source.dataset) / (source.locale or "") / "voices.csv"
     if not path.is_file():
         return {}
     with open(path, newline="") as file:
@@ -293,7 +293,7 @@ def load_splits(source: Source, missing_files: bool = False) -> "DatasetDict":
 
     if source.locale:
         rows = load_rows(source)
-        held_out = [name for name, voice in voice_table(source.dataset).items() if voice["split"] == "test"]
+        held_out = [name for name, voice in voice_table(source).items() if voice["split"] == "test"]
         splits = {"train": rows}
         if held_out:
             splits["train"], splits["test"] = split_by_voice(rows, held_out)

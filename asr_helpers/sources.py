@@ -1,8 +1,8 @@
 """What "demo" and "hub" mean, and how a folder of one's own becomes a source.
 
 A source says where the rows are, which checkpoint to start from and which to speak with
-before any training. The environment variable
-ASR_SOURCE chooses; without it, it is "demo".
+before any training. The environment variables ASR_SOURCE and ASR_LOCALE choose; without
+them, it is "demo" in "en-US".
 """
 
 import hashlib
@@ -48,12 +48,14 @@ class Source:
     def output_dir(self) -> Path:
         """Where the reader's own training goes: a folder in `outputs`, or in $ASR_OUTPUTS.
 
-        Two folders of one name in different places have different ones.
+        Two folders of one name in different places have different ones, and so have two locales.
         """
         name = self.name
         if name == self.dataset:  # a folder
             path = Path(name).resolve()
             name = f"{path.name}-{hashlib.sha256(os.fsencode(path)).hexdigest()[:8]}"
+        elif self.locale and self.locale != _DEMO.locale:
+            name = f"{name}-{self.locale}"
         return Path(os.environ.get("ASR_OUTPUTS", "outputs")) / f"{name}-recogniser"
 
     @property
@@ -91,19 +93,21 @@ def source(
     Args:
         data: "demo", "hub", a folder in the `audiofolder` form or another of `layouts`, or one of its tables; None
             takes $ASR_SOURCE, or "demo".
-        locale: another of the dataset's configs.
+        locale: another of the dataset's configs; None takes $ASR_LOCALE, or "en-US". A folder has none.
         columns, audio_root: as in `Source`.
 
     Raises:
         InputError: `data` is none of these, the demo is asked for a locale it does not have, or what is for a folder
             alone is given with something else.
 
-    >>> source("demo").locale
-    'en-US'
+    >>> source("demo").locale, source("demo", locale="ko-KR").locale
+    ('en-US', 'ko-KR')
     """
     data = str(data or os.environ.get("ASR_SOURCE") or "demo")
-    if data in ("demo", "hub") and (columns or audio_root):
-        raise InputError(f"{data!r} has its own columns and sounds: leave out columns and audio_root.")
+    if data in ("demo", "hub"):
+        if columns or audio_root:
+            raise InputError(f"{data!r} has its own columns and sounds: leave out columns and audio_root.")
+        locale = locale or os.environ.get("ASR_LOCALE") or None
     if data == "hub":
         return replace(_HUB, locale=locale or _HUB.locale)
     if data == "demo":

