@@ -41,7 +41,7 @@ class Source:
     checkpoint: str
     fine_tuned: str
     recipe: Recipe | None = None
-    columns: Mapping[str, str] = field(default_factory=dict)
+    columns: Mapping[str, str] = field(default_factory=dict, hash=False)
     audio_root: str | None = None
 
     @property
