@@ -2,10 +2,12 @@
 
 Conventions: waveforms are (num_samples,) float32, times in seconds, frequencies in kHz.
 Colours are Okabe and Ito's, which colour-blind readers tell apart; letters or labels stand
-beside them. Text from outside is drawn as it is: two dollar signs in it make no formula.
+beside them. Text from outside is drawn as it is: two dollar signs in it make no formula. A
+letter that no installed font has is drawn as a box.
 """
 
 import io
+import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -18,7 +20,7 @@ from . import InputError, audio
 from .collation import IGNORED
 from .evaluation import AlignedWord, Scores
 from .recordings import clock
-from .wording import can_draw, label, language, mark
+from .wording import add_fonts, label, mark
 
 if TYPE_CHECKING:
     import torch
@@ -42,7 +44,9 @@ class Picture(Figure):
 
     def _repr_png_(self) -> bytes:
         drawn, file = io.BytesIO(), io.BytesIO()
-        self.savefig(drawn, format="png")
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Glyph")
+            self.savefig(drawn, format="png")
         # A palette of 128 colours: a third of the bytes, and no difference to see.
         Image.open(drawn).convert("RGB").quantize(128).save(file, "png", optimize=True)
         return file.getvalue()
@@ -51,7 +55,7 @@ class Picture(Figure):
 def _figure(rows: int, height: float, **kwargs: Any) -> tuple[Figure, Any]:
     if not rows:
         raise InputError("There is nothing to draw.")
-    can_draw(language())  # before the axes are made: they take the font as it is then
+    add_fonts()
     figure = Picture(figsize=(WIDTH, height), dpi=80, layout="constrained", facecolor="white")
     return figure, figure.subplots(rows, **kwargs)
 
@@ -168,18 +172,20 @@ def plot_splits(splits: Mapping[str, tuple[Mapping[str, int], Mapping[str, int]]
 
 
 def plot_scores(scores: Mapping[str, Scores]) -> Figure:
-    """Word error rates of several sets of utterances, each with its 95 % interval.
+    """Error rates of several sets of utterances, each with its 95 % interval: by words, or by the language's metric.
 
     Args:
-        scores: by name, from `evaluation.score`.
+        scores: by name, from `evaluation.score`; all by one metric.
     """
     figure, axes = _figure(min(len(scores), 1), 1.1 + 0.45 * len(scores))
     for row, result in enumerate(scores.values()):
         low, high = result.interval
         axes.plot([low, high], [row, row], color=BLUE, linewidth=3, solid_capstyle="butt")
-        axes.plot(result.wer, row, "o", color=VERMILION, markersize=8)
+        axes.plot(vars(result)[result.metric], row, "o", color=VERMILION, markersize=8)
     axes.set_yticks(range(len(scores)), scores, parse_math=False)
-    axes.set(xlabel=label("WER (dot) and its 95 % interval (bar)"), xlim=(0, None), ylim=(len(scores) - 0.5, -0.5))
+    rate = result.metric.upper()
+    axes.set(xlabel=label("{rate} (dot) and its 95 % interval (bar)", rate=rate), xlim=(0, None))
+    axes.set_ylim(len(scores) - 0.5, -0.5)
     axes.grid(axis="x", color="#DDDDDD")
     return figure
 
@@ -276,16 +282,17 @@ def plot_alignment(steps: Sequence[AlignedWord]) -> Figure:
 
 
 def plot_learning_curves(history: Sequence[Mapping[str, Any]], steps: int | None = None) -> Figure:
-    """Loss, validation WER and share of blank frames over a training's steps, and its learning rate where logged.
+    """Loss, validation WER or CER and share of blank frames over a training's steps, and its learning rate if logged.
 
     Args:
         history: `Trainer.state.log_history`; it may still be empty.
         steps: how many there will be: where the axes end. None is the last one logged.
     """
+    rate = "cer" if any("eval_chance_cer" in entry for entry in history) else "wer"
     panels: dict[str, tuple[tuple[str, str, str], ...]] = {
         mark("CTC loss"): (("loss", BLUE, mark("training")), ("eval_loss", ORANGE, mark("validation"))),
         mark("validation"): (
-            ("eval_wer", VERMILION, "WER"),
+            (f"eval_{rate}", VERMILION, rate.upper()),
             ("eval_blank_share", GREY, mark("share of blank frames")),
         ),
     }

@@ -87,10 +87,42 @@ def _translations(tag: str) -> gettext.NullTranslations:
 
 
 @lru_cache
+def find_font(tag: str) -> str | None:
+    """The installed font family that has a language's letters; None where matplotlib's own has them or none is there.
+
+    Args:
+        tag: one of `LANGUAGES`.
+    """
+    return next((family for family in FONTS.get(tag, ()) if family in _installed_fonts()), None)
+
+
+@lru_cache
+def _installed_fonts() -> frozenset[str]:
+    """The families that matplotlib can use, those among them that were installed after it made its own list."""
+    from matplotlib import font_manager
+
+    manager = font_manager.fontManager
+    for path in set(font_manager.findSystemFonts()) - {font.fname for font in manager.ttflist}:
+        try:
+            manager.addfont(path)
+        except (OSError, RuntimeError):  # not a font that it can read
+            continue
+    return frozenset(font.name for font in manager.ttflist)
+
+
+@lru_cache
+def add_fonts() -> None:
+    """Lets every figure of this process use what fonts are installed, after its own, for letters that its own lacks."""
+    import matplotlib
+
+    found = dict.fromkeys(family for tag in FONTS if (family := find_font(tag)))
+    own = matplotlib.rcParams["font.family"]
+    matplotlib.rcParams["font.family"] = [*([own] if isinstance(own, str) else own), *found]
+
+
+@lru_cache
 def can_draw(tag: str) -> bool:
     """Whether matplotlib can draw a language's letters here; if not, a warning says what to install, once.
-
-    From then on every figure of this process may use the language's font, after its own.
 
     Args:
         tag: one of `LANGUAGES`.
@@ -106,30 +138,11 @@ def can_draw(tag: str) -> bool:
         return False
     if tag not in FONTS:
         return True  # matplotlib's own font has the letters
-    families = FONTS[tag]
-    installed = _installed_fonts()
-    family = next((family for family in families if family in installed), None)
-    if family is None:
+    if find_font(tag) is None:
         warnings.warn(
             f"Pictures are labelled in English: no font with the letters of {tag!r} is installed. Install one, such as "
-            f"{families[0]} (on Debian, Ubuntu and Colab: apt-get install fonts-noto-cjk).",
+            f"{FONTS[tag][0]} (on Debian, Ubuntu and Colab: apt-get install fonts-noto-cjk), and restart the kernel.",
             stacklevel=3,
         )
         return False
-    own = matplotlib.rcParams["font.family"]
-    matplotlib.rcParams["font.family"] = [*([own] if isinstance(own, str) else own), family]
     return True
-
-
-def _installed_fonts() -> set[str]:
-    """The families that matplotlib can use, those among them that were installed after it made its own list."""
-    from matplotlib import font_manager
-
-    manager = font_manager.fontManager
-    listed = {font.fname for font in manager.ttflist}
-    for path in set(font_manager.findSystemFonts()) - listed:
-        try:
-            manager.addfont(path)
-        except (OSError, RuntimeError):  # not a font that it can read
-            continue
-    return {font.name for font in manager.ttflist}

@@ -37,11 +37,12 @@ class TrainingView(View, TrainerCallback):
     def on_log(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         history = state.log_history
         last = {name: entry[name] for entry in history for name in entry}
+        by_character = "eval_chance_cer" in last
         seen = "; ".join(
             f"{say(words)} {last[name]:.3g}"
             for name, words in (
                 ("loss", mark("loss")),
-                ("eval_wer", mark("validation WER")),
+                ("eval_cer", mark("validation CER")) if by_character else ("eval_wer", mark("validation WER")),
                 ("eval_blank_share", mark("share of blank frames")),
                 ("learning_rate", mark("learning rate")),
             )
