@@ -21,7 +21,7 @@ from .fragments import file_of
 from .layouts import layout_rows
 from .layouts.paths import LEADS_OUT, leads_out
 from .sources import Source
-from .speakers import hold_out
+from .speakers import hold_out, hold_out_texts
 
 if TYPE_CHECKING:
     from datasets import Dataset, DatasetDict
@@ -278,8 +278,8 @@ def load_splits(source: Source, missing_files: bool = False) -> "DatasetDict":
     - The demo's test rows are those of the voices held out.
     - Without test rows, a fifth is held out, and for validation, which chooses the best checkpoint, a tenth of what is
       left: whole speakers where they are named (`speakers.hold_out`), rows drawn at random where they are not, as in
-      MInDS-14. A folder with a metadata.csv and test rows of its own, and the demo, have validation rows drawn at
-      random.
+      MInDS-14. A folder with a metadata.csv and test rows of its own has validation rows drawn at random, and the demo
+      sentences drawn at random, each with all of its voices.
 
     Args:
         source: from `sources.source`.
@@ -307,7 +307,9 @@ def load_splits(source: Source, missing_files: bool = False) -> "DatasetDict":
     by_speaker = not source.locale and ("test" not in splits or not _tables(source))
     if "test" not in splits:
         splits["train"], splits["test"] = hold_out(splits["train"], 0.2, SEED)
-    if "validation" not in splits:
+    if "validation" not in splits and source.locale:
+        splits["train"], splits["validation"] = hold_out_texts(splits["train"], 0.1, SEED)
+    elif "validation" not in splits:
         splits["train"], splits["validation"] = hold_out(splits["train"], 0.1, SEED, by_speaker)
     return DatasetDict({name: splits[name] for name in SPLITS})
 

@@ -39,6 +39,34 @@ def hold_out(rows: "Dataset", share: float, seed: int, by_speaker: bool = True) 
     return halves["train"], halves["test"]
 
 
+def hold_out_texts(rows: "Dataset", share: float, seed: int) -> tuple["Dataset", "Dataset"]:
+    """Takes a share of the texts aside, each with all rows in which it is spoken: no text is on both sides.
+
+    For sentences that several voices speak: what has been learnt by heart would measure nothing.
+
+    Args:
+        rows: with `transcription`.
+        share: of the texts to hold out, below 1.
+        seed: of the order in which texts are drawn.
+
+    Returns:
+        (the rest, the rows held out).
+
+    >>> from datasets import Dataset
+    >>> rest, held_out = hold_out_texts(Dataset.from_dict({"transcription": ["a", "b", "c", "a", "b", "c"]}), 0.3, 0)
+    >>> len(rest), len(held_out), set(rest["transcription"]) & set(held_out["transcription"])
+    (4, 2, set())
+    """
+    from datasets import Dataset
+
+    places: dict[str, list[int]] = {}
+    for place, text in enumerate(rows["transcription"]):
+        places.setdefault(text, []).append(place)
+    halves = Dataset.from_dict({"places": list(places.values())}).train_test_split(test_size=share, seed=seed)
+    rest, held_out = ([place for group in halves[side]["places"] for place in group] for side in ("train", "test"))
+    return rows.select(rest), rows.select(held_out)
+
+
 def choose_speakers(counts: Counter[str], share: float, seed: int) -> set[str]:
     """Draws speakers who have about a share of all rows together.
 

@@ -418,3 +418,12 @@ def test_a_clip_whose_length_cannot_be_read_is_numbered():
     rows = {"audio": [tiny.clip(0), b"no sound"]}
     with pytest.raises(AsrError, match="Row 1: 'a clip of 8 bytes' is not a sound file that can be read"):
         loading.durations(rows)
+
+
+@pytest.mark.parametrize("locale", ["en-US", "ko-KR", "ja-JP", "ar-SA"])
+def test_a_sentence_that_several_voices_speak_is_on_one_side(locale):
+    rows = loading.load_splits(source("demo", locale=locale))
+    sides = [set(rows[name]["transcription"]) for name in ("train", "validation", "test")]
+    assert not sides[0] & sides[1]
+    assert not (sides[0] | sides[1]) & sides[2]
+    assert 0.08 < len(rows["validation"]) / (len(rows["train"]) + len(rows["validation"])) < 0.13
