@@ -161,7 +161,7 @@ def script(language: str, english: str, translated: str) -> Iterator[str]:
     for run in _ENGLISH.findall(unquoted):
         if len(set(run.lower().split()) & _FUNCTION_WORDS) >= 2:
             yield f"an English sentence: {run!r}"
-    if digits := _OTHER_DIGITS.findall(plain):
+    if digits := [digit for digit in _OTHER_DIGITS.findall(plain) if digit not in ours]:  # the English may quote some
         yield f"digits that are not 0 to 9: {''.join(digits)}"
     for found in re.finditer(MIXED[language], plain):
         around = plain[max(0, found.start() - 12) : found.end() + 6].replace(_EMPTY, "…").strip()
