@@ -1,5 +1,5 @@
 # Each of these works as the first command on a fresh clone: it makes .venv, installs, and runs.
-#   make demo         the whole series, from a sound file to a fine-tuned recogniser
+#   make demo         notebooks 00 to 09, from a sound file to a fine-tuned recogniser
 #   make lab          the notebooks in JupyterLab
 #   make test         lint, unit tests, docstring examples, every notebook cell and every exercise's solution
 #   make test-colab   the tests again, with the versions Google Colab ships

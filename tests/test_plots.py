@@ -13,6 +13,7 @@ from asr_helpers import AsrError, audio, plots
 from asr_helpers.confidence import HeardWords
 from asr_helpers.evaluation import AlignedWord, ErrorCounts, Scores, align
 from asr_helpers.inference import Word
+from asr_helpers.languages import Writing, language
 from asr_helpers.recordings import Part
 
 RATE = 8_000
@@ -190,6 +191,25 @@ def test_scores_stand_within_their_intervals():
     assert axes.get_xlim()[0] == 0
     assert axes.get_xlim()[1] > 2
     assert axes.get_ylim()[0] > axes.get_ylim()[1], "the first on top"
+
+
+def test_where_a_language_is_measured_by_characters_that_rate_is_drawn():
+    counts = ErrorCounts(1, 1, 0, 0)
+    one = Scores(1.0, 0.5, counts, (0.4, 0.7), 7, writing=Writing(language("ja")))
+    axes = plots.plot_scores({"one": one}).axes[0]
+    assert [list(np.atleast_1d(line.get_xdata())) for line in axes.lines] == [[0.4, 0.7], [0.5]]
+    assert axes.get_xlabel().startswith("CER ")
+    history = [{"step": 5, "eval_wer": 1.0, "eval_cer": 0.3, "eval_chance_cer": 0.9, "eval_blank_share": 0.6}]
+    right = plots.plot_learning_curves(history).axes[1]
+    assert right.lines[0].get_xydata().tolist() == [[5, 0.3]]
+    assert right.get_legend().get_texts()[0].get_text() == "CER"
+
+
+def test_letters_of_other_scripts_are_drawn_without_a_warning():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for text in ("한", "が", "ب", "\U0001f600"):
+            assert plots.plot_counts({text: 1}, "times")._repr_png_().startswith(b"\x89PNG")
 
 
 def test_a_batch_shows_sound_and_labels_then_padding():
