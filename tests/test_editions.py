@@ -376,6 +376,7 @@ def test_without_a_font_pictures_are_labelled_in_english_and_say_what_to_install
     speaking("ja")
     monkeypatch.setattr(wording, "_installed_fonts", lambda: {"DejaVu Sans"})
     wording.can_draw.cache_clear()
+    wording.find_font.cache_clear()
     with pytest.warns(
         UserWarning, match="no font with the letters of 'ja' is installed. Install one, such as Noto Sans CJK JP"
     ):
@@ -385,6 +386,7 @@ def test_without_a_font_pictures_are_labelled_in_english_and_say_what_to_install
         assert wording.label("clips") == "clips", "said once"
     assert wording.say("clips") == "クリップ", "the views' own words need no font of ours"
     wording.can_draw.cache_clear()
+    wording.find_font.cache_clear()
 
 
 def test_arabic_pictures_need_a_matplotlib_that_joins_letters(monkeypatch, speaking):

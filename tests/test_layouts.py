@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from pathlib import Path
 
-import corpora
+import layout_folders
 import numpy as np
 import pytest
 import tiny
@@ -20,7 +20,7 @@ from asr_helpers.sources import source
 from asr_helpers.streaming import stream_splits
 
 ROOT = Path(__file__).resolve().parents[1]
-LAYOUTS = list(corpora.WRITERS)
+LAYOUTS = list(layout_folders.WRITERS)
 # Layouts whose fixtures have splits of their own.
 PUBLISHED = {"librispeech", "fleurs", "espnet", "nemo"}
 
@@ -32,8 +32,8 @@ def corpus(tmp_path_factory):
 
     def get(name):
         if name not in written:
-            written[name] = corpora.WRITERS[name](home / name)
-        return source(written[name], columns=corpora.COLUMNS if name == "spreadsheet" else None)
+            written[name] = layout_folders.WRITERS[name](home / name)
+        return source(written[name], columns=layout_folders.COLUMNS if name == "spreadsheet" else None)
 
     return get
 
@@ -50,8 +50,8 @@ def test_each_layout_holds_the_clips_that_were_written(corpus, name):
     """The same samples, text and speaker as the demo's clips that it was made of; nothing else, nothing twice."""
     rows = everything(loading.published_splits(corpus(name)))
     by_name = {Path(file_of(row["audio"]["path"])).stem: row for row in rows}
-    assert len(rows) == len(by_name) == len(corpora.clips())
-    for clip in corpora.clips():
+    assert len(rows) == len(by_name) == len(layout_folders.clips())
+    for clip in layout_folders.clips():
         row = by_name[clip.name]
         text = {"librispeech": clip.text.upper(), "common-voice": f'"{clip.text}'}.get(name, clip.text)
         assert row["transcription"] == text
@@ -65,14 +65,14 @@ def test_each_layout_holds_the_clips_that_were_written(corpus, name):
 @pytest.mark.parametrize("name", LAYOUTS)
 def test_each_layout_is_split_without_a_speaker_on_two_sides(corpus, name):
     splits = loading.load_splits(corpus(name))
-    assert sum(map(len, splits.values())) == len(corpora.clips())
+    assert sum(map(len, splits.values())) == len(layout_folders.clips())
     stems = {
         split: {Path(file_of(row["audio"]["path"])).stem.split("-")[0] for row in rows}
         for split, rows in splits.items()
     }
     assert list(stems) == ["train", "validation", "test"]
     assert all(stems.values())
-    assert len(set.union(*stems.values())) == sum(map(len, stems.values())) == corpora.SPEAKERS
+    assert len(set.union(*stems.values())) == sum(map(len, stems.values())) == layout_folders.SPEAKERS
     if name in PUBLISHED:
         assert (stems["validation"], stems["test"]) == ({"101"}, {"100"})
 
@@ -83,7 +83,7 @@ def test_each_layout_is_audited(corpus, name):
     found = Counter(finding.reason for part in audits.values() for finding in part.findings)
     assert set(found) <= {"narrow-band", "duplicate-text", "symbols"}
     assert sum(sum(part.seconds) for part in audits.values()) == pytest.approx(
-        sum(clip.seconds for clip in corpora.clips()), abs=0.05
+        sum(clip.seconds for clip in layout_folders.clips()), abs=0.05
     )
 
 
@@ -96,11 +96,11 @@ def checkpoint(tmp_path_factory):
 
 
 def test_common_voice_takes_the_splits_tables_before_the_validated_ones(tmp_path):
-    corpora.write_common_voice(tmp_path)
+    layout_folders.write_common_voice(tmp_path)
     lines = (tmp_path / "validated.tsv").read_text().splitlines()
-    corpora.place(tmp_path, "train.tsv", "\n".join(lines[:4]))
-    corpora.place(tmp_path, "dev.tsv", "\n".join([lines[0], lines[4]]))
-    corpora.place(tmp_path, "test.tsv", lines[0])
+    layout_folders.place(tmp_path, "train.tsv", "\n".join(lines[:4]))
+    layout_folders.place(tmp_path, "dev.tsv", "\n".join([lines[0], lines[4]]))
+    layout_folders.place(tmp_path, "test.tsv", lines[0])
     splits = loading.published_splits(source(tmp_path))
     assert {name: len(part) for name, part in splits.items()} == {"train": 3, "validation": 1}
 
@@ -108,16 +108,16 @@ def test_common_voice_takes_the_splits_tables_before_the_validated_ones(tmp_path
 def test_a_table_may_be_named_instead_of_its_folder(corpus):
     nemo = Path(corpus("nemo").dataset)
     splits = loading.published_splits(source(nemo / "dev_manifest.json"))
-    assert {name: len(part) for name, part in splits.items()} == {"validation": corpora.EACH}
+    assert {name: len(part) for name, part in splits.items()} == {"validation": layout_folders.EACH}
     kaldi = Path(corpus("kaldi").dataset)
-    assert len(loading.load_rows(source(kaldi / "wav.scp"))) == len(corpora.clips())
+    assert len(loading.load_rows(source(kaldi / "wav.scp"))) == len(layout_folders.clips())
 
 
 def test_segments_are_parts_of_recordings(tmp_path):
-    rows = loading.load_rows(source(corpora.write_kaldi(tmp_path / "data", segments=True)))
-    clips = {clip.name: clip for clip in corpora.clips()}
+    rows = loading.load_rows(source(layout_folders.write_kaldi(tmp_path / "data", segments=True)))
+    clips = {clip.name: clip for clip in layout_folders.clips()}
     assert len(rows) == len(clips)
-    assert len({file_of(clip["path"]) for clip in rows["audio"]}) == corpora.SPEAKERS
+    assert len({file_of(clip["path"]) for clip in rows["audio"]}) == layout_folders.SPEAKERS
     for row in rows:
         waveform, rate = audio.decode(clips[row["id"]].content)
         np.testing.assert_allclose(audio.decode(row["audio"])[0], waveform, atol=1e-4)
@@ -128,15 +128,15 @@ def test_segments_are_parts_of_recordings(tmp_path):
 
 
 def test_cuts_count_their_supervisions_from_their_own_start(tmp_path):
-    rows = loading.load_rows(source(corpora.write_lhotse_cuts(tmp_path)))
-    clip = next(one for one in corpora.clips() if one.name == rows[0]["id"])
+    rows = loading.load_rows(source(layout_folders.write_lhotse_cuts(tmp_path)))
+    clip = next(one for one in layout_folders.clips() if one.name == rows[0]["id"])
     waveform, rate = audio.decode(clip.content)
     assert rows[0]["audio"]["path"].endswith(f"{clip.name}.flac#t=0.25,{clip.seconds:.6f}".rstrip("0"))
     np.testing.assert_array_equal(audio.decode(rows[0]["audio"])[0], waveform[rate // 4 :])
 
 
 def test_of_espnets_org_only_sets_that_are_nowhere_else_are_read(tmp_path):
-    corpora.write_espnet(tmp_path)
+    layout_folders.write_espnet(tmp_path)
     (tmp_path / "dump/raw/train_dev").rename(tmp_path / "away")
     splits = loading.published_splits(source(tmp_path))
     assert {name: len(part) for name, part in splits.items()} == {"train": 18, "validation": 3, "test": 3}
@@ -193,7 +193,7 @@ def test_a_part_that_is_too_long_is_not_read(tmp_path, monkeypatch):
 
 
 def test_a_command_in_wav_scp_is_never_run(tmp_path):
-    corpora.write_kaldi(tmp_path)
+    layout_folders.write_kaldi(tmp_path)
     table, mark = tmp_path / "wav.scp", tmp_path / "ran"
     lines = table.read_text().splitlines()
     for command in (f"touch {mark} |", f"| touch {mark}", "-"):
@@ -211,16 +211,16 @@ def test_a_command_in_wav_scp_is_never_run(tmp_path):
     ([], "several sources"),
 ])  # fmt: skip
 def test_a_lhotse_recording_that_is_no_file_is_refused(tmp_path, sources, says):
-    corpora.place(tmp_path, "recordings.jsonl", json.dumps({"id": "r", "sources": sources}))
+    layout_folders.place(tmp_path, "recordings.jsonl", json.dumps({"id": "r", "sources": sources}))
     supervision = {"id": "s", "recording_id": "r", "start": 0, "duration": 1, "channel": 0, "text": "yes"}
-    corpora.place(tmp_path, "supervisions.jsonl", json.dumps(supervision))
+    layout_folders.place(tmp_path, "supervisions.jsonl", json.dumps(supervision))
     with pytest.raises(AsrError, match=rf"supervisions\.jsonl', line 1: .*{says}"):
         loading.load_rows(source(tmp_path))
 
 
 def nemo(folder, path, **more):
     line = {"audio_filepath": str(path), "duration": 0.5, "text": "yes"} | more
-    corpora.place(folder, "manifest.json", json.dumps(line) + "\n")
+    layout_folders.place(folder, "manifest.json", json.dumps(line) + "\n")
     return folder
 
 
@@ -232,7 +232,7 @@ OUTSIDE = (
 @pytest.mark.parametrize("name", OUTSIDE)
 @pytest.mark.parametrize("times", [{}, {"offset": 0.1}])
 def test_no_path_leads_out_of_the_folder(tmp_path, name, times):
-    corpora.place(tmp_path, "outside.wav", tiny.clip(0))
+    layout_folders.place(tmp_path, "outside.wav", tiny.clip(0))
     folder = tmp_path / "data"
     (folder / "sub").mkdir(parents=True)
     (folder / "link.wav").symlink_to(tmp_path / "outside.wav")
@@ -251,11 +251,11 @@ def test_no_path_leads_out_of_the_folder(tmp_path, name, times):
 @pytest.mark.parametrize("kind", ["metadata.csv", "manifest.json"])
 def test_times_in_a_path_open_nothing_that_was_not_checked(tmp_path, kind, name):
     """Neither the file a link beside it stands for, nor a link with such a name."""
-    corpora.place(tmp_path, "outside.wav", tiny.clip(0))
+    layout_folders.place(tmp_path, "outside.wav", tiny.clip(0))
     folder = tmp_path / "data"
     folder.mkdir()
     (folder / "a.wav").symlink_to(tmp_path / "outside.wav")
-    corpora.place(folder, kind, f'file_name,transcription\n"{name}",yes\n')
+    layout_folders.place(folder, kind, f'file_name,transcription\n"{name}",yes\n')
     if kind == "manifest.json":
         nemo(folder, name)
     with pytest.raises(AsrError, match="leads out of"):
@@ -271,8 +271,8 @@ def test_times_in_a_path_open_nothing_that_was_not_checked(tmp_path, kind, name)
 
 
 def test_an_audio_root_that_a_person_names_may_hold_the_sounds(tmp_path):
-    sound = corpora.place(tmp_path / "sounds", "a.wav", tiny.clip(0)).resolve()
-    corpora.place(tmp_path, "outside.wav", tiny.clip(0))
+    sound = layout_folders.place(tmp_path / "sounds", "a.wav", tiny.clip(0)).resolve()
+    layout_folders.place(tmp_path, "outside.wav", tiny.clip(0))
     for name in (sound, "a.wav"):
         rows = loading.load_rows(source(nemo(tmp_path / "data", name), audio_root=tmp_path / "sounds"))
         assert rows[0]["audio"]["path"] == str(sound)
@@ -295,7 +295,7 @@ def test_a_table_that_is_a_link_out_of_the_folder_is_not_read(tmp_path):
 
 
 def test_nothing_that_fits_is_told_of_with_all_that_was_looked_for(tmp_path):
-    corpora.place(tmp_path, "notes.md", "")
+    layout_folders.place(tmp_path, "notes.md", "")
     with pytest.raises(AsrError) as caught:
         loading.load_rows(source(tmp_path))
     for word in ("metadata.csv", "Common Voice", "LibriSpeech", "Kaldi", "FLEURS", "ESPnet", "NeMo", "lhotse", "*.csv"):
@@ -303,8 +303,8 @@ def test_nothing_that_fits_is_told_of_with_all_that_was_looked_for(tmp_path):
 
 
 def test_two_layouts_in_one_folder_are_not_guessed_between(tmp_path):
-    corpora.write_nemo(tmp_path)
-    corpora.write_lhotse(tmp_path)
+    layout_folders.write_nemo(tmp_path)
+    layout_folders.write_lhotse(tmp_path)
     with pytest.raises(AsrError, match=r"holds NeMo \(.*\) and lhotse \(.*\): name the folder of one of them"):
         loading.load_rows(source(tmp_path))
 
@@ -337,13 +337,13 @@ def test_an_encoding_is_named_with_the_way_out(tmp_path, text, encoding, name):
     for table, start in (("metadata.csv", "file_name,transcription"), ("validated.tsv", "client_id\tpath\tsentence")):
         folder = tmp_path / table
         (folder / "clips").mkdir(parents=True)
-        corpora.place(folder, table, f"{start}\n".encode() + content)
+        layout_folders.place(folder, table, f"{start}\n".encode() + content)
         with pytest.raises(AsrError, match=rf"{table}' is not written in UTF-8 but, it seems, in {name} .*iconv -f"):
             loading.load_rows(source(folder))
 
 
 def test_a_byte_order_mark_is_no_part_of_the_first_name(corpus, tmp_path):
-    folder = corpora.write_kaldi(tmp_path / "data")
+    folder = layout_folders.write_kaldi(tmp_path / "data")
     for name in ("text", "wav.scp", "utt2spk"):
         (folder / name).write_bytes(b"\xef\xbb\xbf" + (folder / name).read_bytes().replace(b"\n", b"\r\n"))
     expected = loading.load_rows(corpus("kaldi"))
@@ -368,8 +368,8 @@ def test_a_byte_order_mark_is_no_part_of_the_first_name(corpus, tmp_path):
 ])  # fmt: skip
 def test_a_data_directory_that_does_not_fit_together_is_refused_with_its_line(tmp_path, name, content, says):
     for file, line in (("text", "a yes\n"), ("wav.scp", "a a.wav\n"), (name, content)):
-        corpora.place(tmp_path, file, line)
-    corpora.place(tmp_path, "a.wav", tiny.clip(0))
+        layout_folders.place(tmp_path, file, line)
+    layout_folders.place(tmp_path, "a.wav", tiny.clip(0))
     with pytest.raises(AsrError, match=says):
         loading.load_rows(source(tmp_path))
 
@@ -384,14 +384,14 @@ def test_a_data_directory_that_does_not_fit_together_is_refused_with_its_line(tm
 ])  # fmt: skip
 def test_a_manifest_line_that_cannot_be_used_is_named(tmp_path, line, says):
     line = line.replace('{"audio_filepath": 0}', '[{"audio_filepath": 0},')
-    corpora.place(tmp_path, "manifest.jsonl", line + "\n")
-    corpora.place(tmp_path, "a.wav", tiny.clip(0))
+    layout_folders.place(tmp_path, "manifest.jsonl", line + "\n")
+    layout_folders.place(tmp_path, "a.wav", tiny.clip(0))
     with pytest.raises(AsrError, match=rf"manifest\.jsonl', {says}"):
         loading.load_rows(source(tmp_path))
 
 
 def test_supervisions_and_recordings_that_do_not_fit_are_named(tmp_path):
-    folder = corpora.write_lhotse(tmp_path)
+    folder = layout_folders.write_lhotse(tmp_path)
     for name, says in (("supervisions", "the supervision 100-7-0000 stands in"), ("recordings", "comes twice")):
         table = folder / f"mine_{name}_all.jsonl.gz"
         whole = gzip.decompress(table.read_bytes())
@@ -405,7 +405,7 @@ def test_supervisions_and_recordings_that_do_not_fit_are_named(tmp_path):
 
 
 def test_missing_files_are_named_by_the_audit_and_refused_where_nothing_sets_them_aside(tmp_path):
-    corpora.write_common_voice(tmp_path)
+    layout_folders.write_common_voice(tmp_path)
     (tmp_path / "clips" / "100-7-0000.flac").unlink()
     with pytest.raises(AsrError, match=r"validated\.tsv', line 2: there is no file '.*100-7-0000\.flac'"):
         loading.load_rows(source(tmp_path))
@@ -421,14 +421,14 @@ def test_missing_files_are_named_by_the_audit_and_refused_where_nothing_sets_the
 ])  # fmt: skip
 def test_a_tsv_that_holds_no_rows_is_refused(tmp_path, content, says):
     (tmp_path / "clips").mkdir()
-    corpora.place(tmp_path, "validated.tsv", content)
+    layout_folders.place(tmp_path, "validated.tsv", content)
     with pytest.raises(AsrError, match=says):
         loading.load_rows(source(tmp_path))
 
 
 def test_a_fleurs_line_and_archive_that_cannot_be_read(tmp_path):
-    corpora.place(tmp_path, "audio/train.tar.gz", b"")
-    corpora.place(tmp_path, "train.tsv", "1\ta.wav\tYes.\tyes\n")
+    layout_folders.place(tmp_path, "audio/train.tar.gz", b"")
+    layout_folders.place(tmp_path, "train.tsv", "1\ta.wav\tYes.\tyes\n")
     with pytest.raises(AsrError, match=r"train\.tar\.gz' is an archive, and none is opened: unpack it"):
         loading.load_rows(source(tmp_path))
     (tmp_path / "audio/train").mkdir()
@@ -468,7 +468,7 @@ def test_two_speakers_are_on_two_sides_whoever_has_more():
 
 
 def test_rows_of_one_speaker_are_drawn_at_random(tmp_path):
-    corpora.write_common_voice(tmp_path)
+    layout_folders.write_common_voice(tmp_path)
     table = tmp_path / "validated.tsv"
     table.write_text(re.sub(r"^\d+\t", "one\t", table.read_text(), flags=re.MULTILINE))
     splits = loading.load_splits(source(tmp_path))
@@ -513,13 +513,13 @@ def test_converted_parquet_is_read_by_a_stream_and_by_datasets(corpus, tmp_path)
 
 
 def test_what_cannot_be_converted_is_named(tmp_path, capsys):
-    corpora.write_common_voice(tmp_path / "cv")
+    layout_folders.write_common_voice(tmp_path / "cv")
     (tmp_path / "cv" / "clips" / "100-7-0000.flac").write_bytes(b"no sound")
     result = tmp_path / "result.json"
     command = ["convert", str(tmp_path / "cv"), "--output-dir", str(tmp_path / "out"), "--json", str(result)]
     assert main(command) == 1
     found = json.loads(result.read_text())
-    assert sum(found["rows"].values()) == len(corpora.clips()) - 1
+    assert sum(found["rows"].values()) == len(layout_folders.clips()) - 1
     (one,) = found["left_out"]
     assert "100-7-0000.flac' is not a sound file" in one["reason"]
     assert f"left out {one['split']} {one['row']}: " in capsys.readouterr().out

@@ -306,7 +306,7 @@ def test_one_line_at_each_evaluation(tune, tmp_path, capsys):
     tune(tmp_path)
     out, err = capsys.readouterr()
     sanitize = (Path(__file__).parent / "nbval_sanitize.cfg").read_text()
-    measured = next(line for line in sanitize.splitlines() if "validation WER" in line).removeprefix("regex: ")
+    measured = next(line for line in sanitize.splitlines() if ", validation " in line).removeprefix("regex: ")
     lines = [re.sub(measured, "measured", line) for line in out.splitlines()]
     assert lines == [f"step {step} of 4: measured" for step in (1, 2, 3, 4)]
     assert err == ""
@@ -468,7 +468,9 @@ def test_labels_longer_than_the_frames_are_found_before_training(tune, tmp_path,
 
 def test_the_blank_plateau_is_named_in_the_line(tune, tmp_path, monkeypatch, capsys):
     shares = iter([1.0, 0.995, 0.98, 0.97, 0.5, 0.5])  # the fresh head's, after each of four steps, of what is saved
-    monkeypatch.setattr(training, "compute_metrics", lambda *_, **__: {"wer": 1.0, "blank_share": next(shares)})
+    monkeypatch.setattr(
+        training, "compute_metrics", lambda *_, **__: {"wer": 1.0, "cer": 1.0, "blank_share": next(shares)}
+    )
     tune(tmp_path)
     lines = capsys.readouterr().out.splitlines()
     assert [" s left. " in line for line in lines] == [True, True, False, False]
