@@ -245,7 +245,8 @@ def _to_pages(
         if file in by_path:
             return f"[{text}]({os.path.relpath(by_path[file], Path(page).parent)}{mark}{anchor})"
         if words.language != "en" and file in in_english:
-            return f'<a href="../{os.path.relpath(in_english[file], Path(page).parent)}{mark}{anchor}">{text}</a>'
+            to_root = "../" * len(Path(page).parts)  # an edition's pages lie one folder deeper
+            return f'<a href="{to_root}{in_english[file]}{mark}{anchor}">{text}</a>'
         if repo:
             return f"[{text}](https://github.com/{repo}/blob/main/{file.relative_to(ROOT).as_posix()}{mark}{anchor})"
         return text

@@ -234,11 +234,17 @@ def test_no_text_is_faint(visits, theme):
     assert {name: visit.faint[theme][:5] for name, visit in visits.items() if visit.faint[theme]} == {}
 
 
+def edition(name: str) -> str:
+    """The language of an edition's page, by its folder; "" for a page of the English site."""
+    folder = name.partition("/")[0]
+    return folder if folder in ("ja", "ko", "ar") else ""
+
+
 def test_titles_and_language(html):
     titles = [page.title.strip() for page in html.values()]
     assert all(titles)
     assert len(set(titles)) == len(titles)
-    assert {page.language for page in html.values()} == {"en"}
+    assert {name: page.language for name, page in html.items()} == {name: edition(name) or "en" for name in html}
 
 
 def test_links_within_the_site_lead_somewhere(site, html):
@@ -255,8 +261,10 @@ def test_links_within_the_site_lead_somewhere(site, html):
     assert broken == []
 
 
-def test_next_and_previous_lead_through_every_page(html):
-    chain, name = [], "index.html"
+@pytest.mark.parametrize("language", ["", "ja", "ko", "ar"])
+def test_next_and_previous_lead_through_every_page(html, language):
+    folder = language and f"{language}/"
+    chain, name = [], f"{folder}index.html"
     while name:
         chain.append(name)
         assert len(chain) <= len(html), chain
@@ -265,8 +273,9 @@ def test_next_and_previous_lead_through_every_page(html):
         if following:
             assert urljoin(f"/{following}", html[following].rel["prev"]).lstrip("/") == name
         name = following
-    assert set(chain) == set(html) - PLAIN
-    notebooks = [f"notebooks/{path.stem}.html" for path in series()]
+    plain = {f"{folder}{name}" for name in PLAIN}
+    assert set(chain) == {name for name in html if edition(name) == language} - plain
+    notebooks = [f"{folder}notebooks/{path.stem}.html" for path in series()]
     assert chain[1 : len(notebooks) + 1] == notebooks
 
 
