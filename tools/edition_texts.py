@@ -88,7 +88,7 @@ def summary(module: Path, function: str) -> str:
 def summaries() -> dict[str, str]:
     """What each view and each drawing function shows, by its name: the first words of its docstring."""
     found = {}
-    for path in [PACKAGE / "plots.py", *sorted((PACKAGE / "widgets").glob("*.py"))]:
+    for path in [PACKAGE / "plots.py", PACKAGE / "microphone_words.py", *sorted((PACKAGE / "widgets").glob("*.py"))]:
         for name in re.findall(r"^def (plot_\w+|\w+_view)\(", path.read_text(encoding="utf-8"), re.MULTILINE):
             found[name] = summary(path, name)
     return found
@@ -108,7 +108,7 @@ def site_texts() -> list[Text]:
 def view_texts() -> list[Text]:
     """The words of the package's views and pictures: what is given to `say`, `label` and `mark`."""
     found = {}
-    for path in [PACKAGE / "plots.py", *sorted((PACKAGE / "widgets").glob("*.py"))]:
+    for path in [PACKAGE / "plots.py", PACKAGE / "microphone_words.py", *sorted((PACKAGE / "widgets").glob("*.py"))]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("say", "label", "mark") and node.args:
                 message = node.args[0]

@@ -23,16 +23,18 @@ from tornado.web import Application, Finish, RequestHandler, stream_request_body
 
 from .. import AsrError, InputError, audio, recordings, subtitles
 from ..inference import Recogniser
+from ..microphone_words import SAYS
 
 HERE = Path(__file__).parent
 HOSTS = {"127.0.0.1", "localhost"}
 # The files of the page, each with its type. The microphone's script is the notebooks' own.
-FILES = {
+FILES: dict[str, tuple[Path | str, str]] = {
     "": (HERE / "page.html", "text/html"),
     "page.css": (HERE / "page.css", "text/css"),
     "page.js": (HERE / "page.js", "text/javascript"),
     "icon.svg": (HERE / "icon.svg", "image/svg+xml"),
     "microphone.js": (HERE.parent / "widgets" / "microphone.js", "text/javascript"),
+    "words.js": (f"export default {json.dumps(SAYS)};", "text/javascript"),
 }
 # The page loads nothing from elsewhere, sends nothing elsewhere, and stands in no other page. An audio thread's module
 # comes from a blob, and so does the sound that the page plays.
@@ -154,9 +156,9 @@ class _Page(_Handler):
     """Gives the page's files."""
 
     def get(self, name: str) -> None:
-        path, kind = FILES[name]
+        content, kind = FILES[name]
         self.set_header("Content-Type", f"{kind}; charset=utf-8")
-        self.finish(path.read_bytes())
+        self.finish(content if isinstance(content, str) else content.read_bytes())
 
 
 class _Limits(_Handler):

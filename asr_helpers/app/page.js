@@ -1,6 +1,7 @@
 // Sends a file or a recording to the server, and shows what is heard as it comes.
 
 import microphone from "./microphone.js";
+import words from "./words.js";
 
 const at = (id) => document.getElementById(id);
 const RECORDED = 30; // s at most, from the microphone
@@ -149,7 +150,7 @@ at("player").ontimeupdate = () => {
 microphone.render({
     el: at("microphone"),
     model: {
-        get: (name) => ({ longest: RECORDED })[name],
+        get: (name) => ({ longest: RECORDED, words })[name],
         set: () => {},
         save_changes: () => {},
         send: (content, callbacks, [recording]) => hear(new Blob([recording], { type: "audio/wav" }), "recording.wav"),

@@ -1,19 +1,21 @@
 """The microphone's script in bare pages: what it records, and what it says where it cannot."""
 
 import io
+import json
 
 import numpy as np
 import pytest
 import soundfile
 from playwright.sync_api import Browser, Page, expect
 
+from asr_helpers.microphone_words import SAYS
 from asr_helpers.widgets.microphone import Microphone
 
 HERE = "http://127.0.0.1/"
 # A page without Jupyter: the model keeps what it is told.
 SHOW = """
 window.sent = [];
-window.state = { longest: 1 };
+window.state = { longest: 1, words: WORDS };
 const model = {
     get: name => state[name],
     set: (name, value) => { state[name] = value; },
@@ -21,7 +23,7 @@ const model = {
     send: (content, callbacks, buffers) => sent.push({ content, bytes: [...new Uint8Array(buffers[0])] }),
 };
 window.leave = render({ model, el: document.body });
-"""
+""".replace("WORDS", json.dumps(SAYS))
 
 
 @pytest.fixture
