@@ -236,6 +236,7 @@ def judge_words(recogniser: "Recogniser", heard: Iterable[tuple[str, np.ndarray]
     import jiwer
 
     certainties, confidences, right = [], [], []
+    silent = recogniser.silent
     for said, emission in heard:
         words = recogniser.decode(emission).words
         if not said or not words:
@@ -245,7 +246,7 @@ def judge_words(recogniser: "Recogniser", heard: Iterable[tuple[str, np.ndarray]
             if chunk.type == "equal":
                 verdict[chunk.hyp_start_idx : chunk.hyp_end_idx] = [True] * (chunk.hyp_end_idx - chunk.hyp_start_idx)
         for word in words:
-            certainties.append(word_certainty(emission[word.frames(recogniser.frame)], recogniser.silent))
+            certainties.append(word_certainty(emission[word.frames(recogniser.frame)], silent))
             confidences.append(word.confidence)
         right += verdict
     if not right:

@@ -255,9 +255,9 @@ class BeamRecogniser(Recogniser):
     def decode(self, emission: np.ndarray) -> Transcript:
         """The likeliest text of an emission, (frames, vocabulary), with its words in time."""
         text = self.hypotheses(emission)[0].text
-        calibration, words = self.beam.calibration or self.calibration, []
+        calibration, silent, words = self.beam.calibration or self.calibration, self.silent, []
         for word in align_words(emission, text, self.alphabet, self.frame, calibration.delay):
-            certainty = word_certainty(emission[word.frames(self.frame)], self.silent)
+            certainty = word_certainty(emission[word.frames(self.frame)], silent)
             words.append(replace(word, confidence=calibration(certainty)))
         return Transcript(text, tuple(words))
 

@@ -136,9 +136,10 @@ class Recogniser:
         ids = emission.argmax(axis=-1)  # (frames,)
         decoded = self.processor.tokenizer.decode(ids, output_word_offsets=True)
         words: list[Word] = []
+        silent = self.silent
         for word in decoded.word_offsets:
             frames = slice(int(word["start_offset"]), int(word["end_offset"]))
-            confidence = self.calibration(word_certainty(emission[frames], self.silent))
+            confidence = self.calibration(word_certainty(emission[frames], silent))
             start = begin_word(frames.start * self.frame, words, self.calibration.delay)
             words.append(Word(compose(word["word"]), start, frames.stop * self.frame, confidence))
         return Transcript(compose(decoded.text), tuple(words))

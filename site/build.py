@@ -21,7 +21,7 @@ sys.path.insert(0, str(SITE))
 from pages import write_sources  # noqa: E402
 from words import Words  # noqa: E402
 
-from tools.edition_texts import RIGHT_TO_LEFT  # noqa: E402
+from asr_helpers.wording import RIGHT_TO_LEFT  # noqa: E402
 from tools.editions import languages  # noqa: E402
 
 

@@ -26,7 +26,8 @@ sys.path.insert(0, str(ROOT))
 
 from words import Words, translated_pages  # noqa: E402
 
-from tools.edition_texts import LINE_OF_LANGUAGES, RIGHT_TO_LEFT  # noqa: E402
+from asr_helpers.wording import RIGHT_TO_LEFT  # noqa: E402
+from tools.edition_texts import LINE_OF_LANGUAGES  # noqa: E402
 from tools.editions import mirrored_by_page  # noqa: E402
 from tools.notebooks import badge, colab, install_address, repository, series, stamp_notebook, tag  # noqa: E402
 

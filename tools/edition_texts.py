@@ -18,7 +18,6 @@ PACKAGE = ROOT / "asr_helpers"
 
 NAMES = {"en": "English", "ja": "日本語", "ko": "한국어", "ar": "العربية"}
 LANGUAGES = ("ja", "ko", "ar")
-RIGHT_TO_LEFT = {"ar"}
 
 LINE_OF_LANGUAGES = re.compile(rf"\n+(?:\[(?:{'|'.join(NAMES.values())})\]\([^)\n]*\)(?: · )?)+(?=\n|\Z)")
 BADGE = re.compile(r"\n+\[!\[Open In Colab\][^\n]*")

@@ -28,6 +28,7 @@ import polib
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from asr_helpers.wording import RIGHT_TO_LEFT  # noqa: E402
 from tools import edition_checks  # noqa: E402
 from tools.edition_texts import (  # noqa: E402
     BADGE,
@@ -39,7 +40,6 @@ from tools.edition_texts import (  # noqa: E402
     NOTEBOOKS,
     PACKAGE,
     README,
-    RIGHT_TO_LEFT,
     Text,
     bare,
     page_texts,
