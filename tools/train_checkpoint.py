@@ -1,6 +1,7 @@
-"""Trains the demo checkpoint: from nothing, on one GPU, in eight minutes.
+"""Trains the demo checkpoint on one GPU: eight minutes from nothing, then nine more from where that ended.
 
     python tools/train_checkpoint.py --people DIR --work WORK
+    python tools/train_checkpoint.py --people DIR --work WORK --start WORK/recogniser --rate 1e-3 --seed 20261127
     python tools/train_checkpoint.py --people DIR --work /tmp/try --minutes 1 --output-dir /tmp/try/checkpoint
 
 DIR is a folder in the audiofolder form (`train` and `validation`, each with a metadata.csv of `file_name`,
@@ -9,6 +10,7 @@ WORK, and a recogniser finds where people's words begin. Then all sound lies in 
 joined, played at another speed and given another mouth, room, line and noise, a batch at a time. Every batch is heard
 twice, disturbed in two ways, and what the model makes of the one is to agree with what it makes of the other. The
 rate falls with the clock, to 0 at the end. WORK gets the recogniser, the output folder its encoder with the card.
+`--start` goes on from a recogniser, with a rate that rises once more.
 
 Sources:
     Z. Yao and others, "CR-CTC: consistency regularization on CTC", 2024, https://arxiv.org/abs/2410.05101
@@ -33,6 +35,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 import torch.nn.functional as F
+from safetensors.torch import load_file
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -68,7 +71,7 @@ SPEEDS = (0.85, 1.18)
 PLAIN = 0.4  # the share of people's clips that keep their room, line and noise
 TELEPHONE, TELEPHONE_SYNTHETIC = 0.3, 0.6
 FORMANTS = 0.12  # how far six clips in ten get theirs moved, at the most
-RATE, WARMUP = 1.5e-3, 400
+WARMUP = 400  # steps
 CONSISTENCY = 0.2  # what disagreement between the two views of a clip counts
 INTERMEDIATE = {4: 0.15, 6: 0.15}  # layers whose output the head reads as well, and how much that counts
 AVERAGE = 0.9997  # of the moving average of the weights, which is what is kept
@@ -475,7 +478,9 @@ A small Wav2Vec2 encoder ({parameters:,} parameters, half-precision weights) wit
 English and synthetic English speech, from near and far, by telephone and by microphone. It is for learning and for
 small tasks of one's own; it is far from what a large recogniser hears.
 
-`tools/train_checkpoint.py` trained it from nothing, seed {seed}, in {minutes:.0f} minutes on one {device}.
+`tools/train_checkpoint.py` trained it on one {device}:
+
+{runs}
 
 ## People it has heard
 
@@ -521,10 +526,11 @@ disturbed views: {passes_books:.0f} passes over the books, {passes_others:.0f} o
 - **Loss**: CTC on wav2vec2-base's 32 characters, at the output and, for {inner:.0%} of the loss, at layers {layers};
   the divergence of the two views from each other, times {consistency}. Spans of up to {masked} s are masked in each
   second, {dropout:.0%} of the channels are dropped.
-- **Optimizers**: Muon for the transformer's matrices, AdamW for all else, at one rate: {rate} after {warmup} steps,
-  falling with the clock to 0. Arithmetic in bfloat16. What is kept is the moving average of the weights.
+- **Optimizers**: Muon for the transformer's matrices, AdamW for all else, at one rate. In each run it rises for
+  {warmup} steps and then falls with the clock to 0. Arithmetic in bfloat16. What is kept is the moving average of the
+  weights.
 
-It was one run with one seed, and its recipe's first.
+Each run was made once, with one seed.
 
 ## Its own numbers
 
@@ -550,13 +556,20 @@ ATTRIBUTION = {
 
 def card(record: dict) -> str:
     """The model card, from training.json's content."""
+    steps, hours, rounds = (sum(run[key] for run in record["runs"]) for key in ("steps", "hours", "rounds"))
+    starts, last = ("From nothing", *["From there"] * (len(record["runs"]) - 1)), record["runs"][-1]
+    runs = (
+        f"{number}. {start}, {run['train_seconds'] / 60:.0f} minutes, a rate of up to {run['rate']}, seed {run['seed']}"
+        for number, (start, run) in enumerate(zip(starts, record["runs"], strict=True), 1)
+    )
     return CARD.format(
-        **record, minutes=record["train_seconds"] / 60, num_synthetic=len(SYNTHETIC), variants=len(VARIANTS),
+        **record | {"runs": "\n".join(runs)}, device=last["device"], seconds=last["seconds"],
+        steps=steps, hours=hours, num_synthetic=len(SYNTHETIC), variants=len(VARIANTS),
         plain=len(PLAIN_VARIANTS), held_out=", ".join(voice.name for voice in HELD_OUT_VOICES),
-        passes_books=record["rounds"] * SHARES["LJSpeech"], passes_others=record["rounds"] * SHARES["speechocean762"],
-        passes_synthetic=record["rounds"] * SHARES["synthetic"], spliced=SPLICED, words=WORDS, speeds=SPEEDS,
+        passes_books=rounds * SHARES["LJSpeech"], passes_others=rounds * SHARES["speechocean762"],
+        passes_synthetic=rounds * SHARES["synthetic"], spliced=SPLICED, words=WORDS, speeds=SPEEDS,
         formants=FORMANTS, plain_share=PLAIN, inner=sum(INTERMEDIATE.values()),
-        layers=" and ".join(map(str, INTERMEDIATE)), consistency=CONSISTENCY, masked=MASKED, dropout=DROPOUT, rate=RATE,
+        layers=" and ".join(map(str, INTERMEDIATE)), consistency=CONSISTENCY, masked=MASKED, dropout=DROPOUT,
         warmup=WARMUP,
         sources="\n".join(
             f"| {name} | {clips:,} | {speakers} | {ATTRIBUTION[name]} |"
@@ -581,7 +594,10 @@ def train(corpora: list[Corpus], args: argparse.Namespace):
     samples = torch.from_numpy(np.concatenate([corpus.samples() for corpus in corpora])).to(device)
 
     # The model computes in bfloat16; its weights are kept and trained in full precision beside it.
-    exact = new_model().to(device).train()
+    exact = new_model()
+    if args.start:
+        exact.load_state_dict(load_file(args.start / "model.safetensors"))
+    exact = exact.to(device).train()
     mean, model = copy.deepcopy(exact).requires_grad_(False), copy.deepcopy(exact).bfloat16()
     optimizer = Optimizers(exact)
     parameters, averaged, rounded = (list(one.parameters()) for one in (exact, mean, model))
@@ -610,7 +626,7 @@ def train(corpora: list[Corpus], args: argparse.Namespace):
         with torch.no_grad():
             torch._foreach_copy_(gradients, [parameter.grad for parameter in rounded])
             norm = torch.nn.utils.clip_grad_norm_(parameters, 1.0, foreach=True)
-            optimizer.step(RATE * min(1.0, (steps + 1) / WARMUP) * (1 - elapsed))
+            optimizer.step(args.rate * min(1.0, (steps + 1) / WARMUP) * (1 - elapsed))
             torch._foreach_copy_(rounded, parameters)
             torch._foreach_lerp_(averaged, parameters, 1 - min(AVERAGE, (steps + 1) / (steps + 100)))
         for parameter in rounded:
@@ -628,7 +644,10 @@ def train(corpora: list[Corpus], args: argparse.Namespace):
         batch = queue.get()
     spent = time.perf_counter() - started
     name = torch.cuda.get_device_name() if device == "cuda" else f"computer's {os.cpu_count()} cores"
-    return mean, {"device": name, "steps": steps, "hours": seconds / 3600, "train_seconds": spent, "log": log}
+    return mean, {
+        "seed": args.seed, "rate": args.rate, "seconds": args.seconds, "device": name, "steps": steps,
+        "hours": seconds / 3600, "train_seconds": spent, "log": log,
+    }  # fmt: skip
 
 
 def sources(folder: Path, corpus: Corpus) -> dict[str, tuple[int, int]]:
@@ -648,20 +667,22 @@ def main() -> None:
     parser.add_argument("--aligner", type=Path, default=Path("asr_helpers/demo/fine_tuned"), help="finds the words")
     parser.add_argument("--minutes", type=float, default=8.0)
     parser.add_argument("--seconds", type=float, default=360.0, help="of padded audio in a step")
+    parser.add_argument("--rate", type=float, default=1.5e-3)
+    parser.add_argument("--start", type=Path, help="a recogniser of an earlier run, to go on from")
     parser.add_argument("--seed", type=int, default=SEED)
     args = parser.parse_args()
     args.work.mkdir(parents=True, exist_ok=True)
 
     corpora, development = prepare(args.people, args.work, args.aligner)
-    model, record = train(corpora, args)
-    write(model, corpora, development, record | {"seed": args.seed, "seconds": args.seconds}, args)
+    write(*train(corpora, args), corpora, development, args)
 
 
-def write(model, corpora: list[Corpus], development, record: dict, args: argparse.Namespace) -> None:
+def write(model, run: dict, corpora: list[Corpus], development, args: argparse.Namespace) -> None:
     """Measures the model, and writes the recogniser to the work folder, its encoder and card to the output folder."""
-    round_hours = sum(batch.size * len(batch.speeds) for batch in draw_round(corpora, record["seed"], 0, 360)) / 57.6e6
-    record |= {
-        "rounds": record["hours"] / round_hours,
+    round_hours = sum(batch.size * len(batch.speeds) for batch in draw_round(corpora, run["seed"], 0, 360)) / 57.6e6
+    earlier = json.loads((args.start / "training.json").read_text())["runs"] if args.start else []
+    record = {
+        "runs": [*earlier, run | {"rounds": run["hours"] / round_hours}],
         "parameters": sum(p.numel() for p in model.wav2vec2.parameters()),
         "people": sources(args.people / "train", corpora[0]),
         "people_hours": corpora[0].hours, "synthetic_hours": corpora[1].hours,
@@ -675,8 +696,8 @@ def write(model, corpora: list[Corpus], development, record: dict, args: argpars
     save_half(encoder, args.output_dir)
     for folder in (args.work / "recogniser", args.output_dir):
         processor().save_pretrained(folder)
+        (folder / "training.json").write_text(json.dumps(record, indent=1) + "\n")
     (args.output_dir / "README.md").write_text(card(record))
-    (args.output_dir / "training.json").write_text(json.dumps(record, indent=1) + "\n")
 
 
 if __name__ == "__main__":
