@@ -17,6 +17,7 @@ language = "en"
 
 # build.py sets language, title and index of the other editions.
 templates_path = ["templates"]
+locale_dirs = [str(SITE / "locale")]  # words of the theme that Sphinx's own catalogues lack
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "mathml", "docstrings"]
 
 # Pages

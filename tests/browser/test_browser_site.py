@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import unquote, urljoin, urlsplit
 
 import nbformat
+import polib
 import pytest
 from lab import ROOT
 from looks import broken_media, faint_texts
@@ -245,6 +246,14 @@ def test_titles_and_language(html):
     assert all(titles)
     assert len(set(titles)) == len(titles)
     assert {name: page.language for name, page in html.items()} == {name: edition(name) or "en" for name in html}
+
+
+@pytest.mark.parametrize("language", sorted(path.name for path in (ROOT / "site" / "locale").iterdir()))
+def test_the_words_around_a_page_are_in_its_language(site, language):
+    pages = [site / language / name for name in ("index.html", "notebooks/05_training.html", "search.html")]
+    seen = "".join(page.read_text(encoding="utf-8") for page in pages)
+    words = polib.pofile(ROOT / "site" / "locale" / language / "LC_MESSAGES" / "sphinx.po")
+    assert [one.msgid for one in words if one.msgstr.partition("%(")[0] not in seen] == [], "the theme says it no more"
 
 
 def test_links_within_the_site_lead_somewhere(site, html):
