@@ -2,6 +2,7 @@
 
 import functools
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -14,6 +15,7 @@ from pathlib import Path
 from urllib.parse import unquote, urljoin, urlsplit
 
 import nbformat
+import polib
 import pytest
 from lab import ROOT
 from looks import broken_media, faint_texts
@@ -245,6 +247,24 @@ def test_titles_and_language(html):
     assert all(titles)
     assert len(set(titles)) == len(titles)
     assert {name: page.language for name, page in html.items()} == {name: edition(name) or "en" for name in html}
+
+
+def test_the_theme_speaks_the_editions_language(site):
+    catalogues = sorted((ROOT / "site" / "locale").glob("*/LC_MESSAGES/sphinx.po"))
+    assert catalogues
+    for catalogue in catalogues:
+        words = "|".join(re.escape(entry.msgid.partition("%")[0].strip()) for entry in polib.pofile(catalogue))
+        english = re.compile(rf'(?:>|aria-label="|title=")\s*({words})\s*[^<"]*[<"]')
+        for page in (site / catalogue.parts[-3]).rglob("*.html"):
+            frame = re.sub(r"<article.*</article>", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+            assert english.findall(frame) == [], page
+
+
+@pytest.mark.parametrize("language", ["", "ja", "ko", "ar"])
+def test_the_search_page_is_there_in_the_other_languages(html, language):
+    name = f"{language}/search.html".lstrip("/")
+    linked = {urljoin(f"/{name}", link).lstrip("/") for link in html[name].links}
+    assert {"search.html", "ja/search.html", "ko/search.html", "ar/search.html"} - {name} <= linked
 
 
 def test_links_within_the_site_lead_somewhere(site, html):
