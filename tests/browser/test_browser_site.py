@@ -2,6 +2,7 @@
 
 import functools
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -248,12 +249,22 @@ def test_titles_and_language(html):
     assert {name: page.language for name, page in html.items()} == {name: edition(name) or "en" for name in html}
 
 
-@pytest.mark.parametrize("language", sorted(path.name for path in (ROOT / "site" / "locale").iterdir()))
-def test_the_words_around_a_page_are_in_its_language(site, language):
-    pages = [site / language / name for name in ("index.html", "notebooks/05_training.html", "search.html")]
-    seen = "".join(page.read_text(encoding="utf-8") for page in pages)
-    words = polib.pofile(ROOT / "site" / "locale" / language / "LC_MESSAGES" / "sphinx.po")
-    assert [one.msgid for one in words if one.msgstr.partition("%(")[0] not in seen] == [], "the theme says it no more"
+def test_the_theme_speaks_the_editions_language(site):
+    catalogues = sorted((ROOT / "site" / "locale").glob("*/LC_MESSAGES/sphinx.po"))
+    assert catalogues
+    for catalogue in catalogues:
+        words = "|".join(re.escape(entry.msgid.partition("%")[0].strip()) for entry in polib.pofile(catalogue))
+        english = re.compile(rf'(?:>|aria-label="|title=")\s*({words})\s*[^<"]*[<"]')
+        for page in (site / catalogue.parts[-3]).rglob("*.html"):
+            frame = re.sub(r"<article.*</article>", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+            assert english.findall(frame) == [], page
+
+
+@pytest.mark.parametrize("language", ["", "ja", "ko", "ar"])
+def test_the_search_page_is_there_in_the_other_languages(html, language):
+    name = f"{language}/search.html".lstrip("/")
+    linked = {urljoin(f"/{name}", link).lstrip("/") for link in html[name].links}
+    assert {"search.html", "ja/search.html", "ko/search.html", "ar/search.html"} - {name} <= linked
 
 
 def test_links_within_the_site_lead_somewhere(site, html):
