@@ -41,7 +41,11 @@ DOCUMENTS = {
     "project/security": ROOT / "SECURITY.md",
 }
 
-VIEW_REMARK = " (A page that does not run, such as a printed one or the one on GitHub, shows only its name.)"
+# In each language, that a page which does not run shows only a view's name: not true of these pages.
+_VIEW_REMARK = re.compile(
+    r"\s*[（(][^（）()]*(?:shows only (?:its|the view's) name\.|ビューの名前だけが表示されます。|이름만 보입니다\."
+    r"|فلا تُظهر إلا اسم اللوحة\.)[)）]"
+)
 TITLES = {"project/readme": "label/about"}  # the first page has README's title
 
 # The reference's pages in their order: title, what they hold, modules. A module's submodules stand with it.
@@ -144,7 +148,7 @@ def dress(nb: NotebookNode, name: str, repo: str, words: Words) -> None:
     prose = ""
     for cell in nb.cells:
         if cell.cell_type == "markdown":
-            cell.source = cell.source.replace(VIEW_REMARK, "")  # the page says it where the view would be
+            cell.source = _VIEW_REMARK.sub("", cell.source)  # the page says it where the view would be
             prose = re.sub(r"</?(?:div|span)[^>]*>", "", cell.source)
             continue
         for output in cell.outputs:

@@ -260,6 +260,17 @@ def test_the_theme_speaks_the_editions_language(site):
             assert english.findall(frame) == [], page
 
 
+def test_no_page_says_that_it_shows_only_a_views_name(site):
+    remarks = {
+        entry.msgstr.rstrip(")）")[-16:]
+        for catalogue in (ROOT / "notebooks" / "locale").glob("*/??_*.po")
+        for entry in polib.pofile(catalogue)
+        if re.search(r"shows only (its|the view's) name\.\)$", entry.msgid)
+    } | {"shows only its name.", "shows only the view"}
+    pages = {page: page.read_text(encoding="utf-8") for page in site.rglob("notebooks/*.html")}
+    assert [(page, remark) for page, text in pages.items() for remark in remarks if remark in text] == []
+
+
 @pytest.mark.parametrize("language", ["", "ja", "ko", "ar"])
 def test_the_search_page_is_there_in_the_other_languages(html, language):
     name = f"{language}/search.html".lstrip("/")
