@@ -7,6 +7,7 @@ them, it is "demo" in "en-US".
 
 import hashlib
 import os
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from .recipes import Recipe
 
 DEMO = Path(__file__).parent / "demo"
 DEMO_LANGUAGE_MODEL = str(DEMO / "language_model" / "demo.arpa.gz")
+ARCHIVES = (*(end for _, ends, _ in shutil.get_unpack_formats() for end in ends), ".7z", ".rar")
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,7 @@ def source(
 
     Raises:
         InputError: `data` is none of these, the demo is asked for a locale it does not have, or what is for a folder
-            alone is given with something else.
+            alone is given with something else, or is an archive.
 
     >>> source("demo").locale, source("demo", locale="ko-KR").locale
     ('en-US', 'ko-KR')
@@ -117,6 +119,8 @@ def source(
         return replace(_DEMO, locale=locale or _DEMO.locale)
     if not Path(data).exists():
         raise InputError(f"Unknown source {data!r}: use 'demo', 'hub', or a folder with a metadata.csv.")
+    if Path(data).is_file() and data.lower().endswith(ARCHIVES):
+        raise InputError(f"{data!r} is an archive: unpack it, and name the folder.")
     if locale:
         raise InputError(f"A folder has no locales: leave out {locale!r}.")
     if audio_root and not Path(audio_root).is_dir():

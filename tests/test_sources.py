@@ -123,6 +123,13 @@ def test_a_file_that_is_no_table_is_no_source(tmp_path):
         loading.load_splits(source(file))
 
 
+@pytest.mark.parametrize("name", ["mine.zip", "mine.tar.gz", "MINE.TGZ", "mine.7z"])
+def test_an_archive_is_to_be_unpacked(tmp_path, name):
+    (tmp_path / name).touch()
+    with pytest.raises(AsrError, match=rf"'{tmp_path / name}' is an archive: unpack it, and name the folder\."):
+        source(tmp_path / name)
+
+
 def test_training_goes_to_outputs_or_where_the_environment_says(tmp_path, monkeypatch):
     assert source("demo").output_dir == Path("outputs/demo-recogniser")
     assert source("hub").output_dir == Path("outputs/hub-recogniser")
