@@ -7,6 +7,7 @@ from pathlib import Path
 SITE = Path(__file__).resolve().parent
 sys.path.insert(0, str(SITE))
 
+from arabic_search import SearchArabic  # noqa: E402
 from words import Words, switch  # noqa: E402
 
 project = "asr-helpers"
@@ -17,6 +18,7 @@ language = "en"
 
 # build.py sets language, title and index of the other editions.
 templates_path = ["templates"]
+locale_dirs = [str(SITE / "locale")]  # words of the theme that Sphinx's own catalogues lack
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "mathml", "docstrings"]
 
 # Pages
@@ -83,3 +85,4 @@ def languages(app, page, template, context, doctree):
 
 def setup(app):
     app.connect("html-page-context", languages)
+    app.add_search_language(SearchArabic)
