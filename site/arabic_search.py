@@ -16,8 +16,7 @@ _MARK = re.compile(f"[{MARKS}]")
 class SearchArabic(SearchEnglish):
     """Splits texts into words without their marks, in the index and in the browser."""
 
-    lang = "ar"
-    language_name = "Arabic"
+    lang = "ar"  # the name stays English: it is also that of the stemmer which the browser loads
     js_splitter_code = rf"""
 var splitQuery = (query) =>
   query
