@@ -7,6 +7,7 @@ from pathlib import Path
 SITE = Path(__file__).resolve().parent
 sys.path.insert(0, str(SITE))
 
+from arabic_search import SearchArabic  # noqa: E402
 from words import Words, switch  # noqa: E402
 
 project = "asr-helpers"
@@ -84,3 +85,4 @@ def languages(app, page, template, context, doctree):
 
 def setup(app):
     app.connect("html-page-context", languages)
+    app.add_search_language(SearchArabic)

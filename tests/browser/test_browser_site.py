@@ -382,6 +382,33 @@ def test_search_finds_a_word(browser, address):
         assert errors == []
 
 
+def test_the_frame_of_an_arabic_page_has_no_english_word(site, browser, address):
+    told = polib.pofile(str(ROOT / "site" / "locale" / "ar" / "LC_MESSAGES" / "sphinx.po"))
+    frame = (
+        "body > svg, body > input, .sidebar-drawer, .skip-to-content, .mobile-header, .back-to-top, .headerlink, "
+        ".content-icon-container, .toc-title, .related-pages, .bottom-of-page, .languages"
+    )
+    with browser.new_context(viewport=WIDE) as context:
+        page = context.new_page()
+        for name in ("index", "notebooks/06_inference", "search"):
+            page.goto(f"{address}ar/{name}.html")
+            drawn = page.locator(frame).evaluate_all("parts => parts.map(part => part.outerHTML).join('\\n')")
+            assert "asr-helpers" in drawn
+            for entry in told:
+                word = entry.msgid.split("&")[0].strip()
+                assert not re.search(rf"(>\s*|=\"){re.escape(word)}\b", drawn), f"{name}: {word}"
+        page.goto(f"{address}ar/search.html?q=zzzz")
+        expect(page.locator(".search-summary")).to_contain_text("لم توجد صفحة")
+
+
+@pytest.mark.parametrize("typed", ["متعرف", "متعرِّف"])
+def test_the_arabic_search_asks_for_no_vowel_mark(browser, address, typed):
+    with browser.new_context(viewport=WIDE) as context:
+        page = context.new_page()
+        page.goto(f"{address}ar/search.html?q={typed}")
+        expect(page.locator("#search-results li a").filter(has_text="06 ·").first).to_be_visible()
+
+
 def test_the_theme_can_be_chosen(browser, address):
     with browser.new_context(viewport=WIDE, color_scheme="light") as context:
         page = context.new_page()
