@@ -42,8 +42,6 @@ def build_edition(folder: Path, made: Path, language: str) -> int:
     """Writes one language's pages to `made`, with what Sphinx needs in `folder`; returns Sphinx's exit status."""
     sources = folder / "sources"
     write_sources(sources, made / "downloads", language)
-    # Sphinx looks there for the theme's words that it has no translation of itself.
-    shutil.copytree(SITE / "locale", sources / "locales")
     command = [sys.executable, "-m", "sphinx", "--quiet", "--fail-on-warning", "--builder", "html"]
     command += ["--conf-dir", str(SITE), "--doctree-dir", str(folder / "doctrees")]
     if language != "en":
