@@ -180,6 +180,13 @@ def test_tuning_chooses_weights_and_says_whether_it_helped(recogniser):
         decoding.tune(recogniser, rows("YES"), Beam())
 
 
+def test_of_equal_weights_the_one_amid_the_best_is_taken():
+    found = dict.fromkeys(itertools.product(decoding.WEIGHTS, decoding.BONUSES), 0.5)
+    found |= dict.fromkeys(itertools.product((0.2, 0.35, 0.5), (0.5, 1.0, 1.5)), 0.1) | {(0.1, 2.0): 0.1}
+    assert decoding._best(found) == (0.35, 1.0)
+    assert decoding._best(found | {(0.9, 0.0): 0.05}) == (0.9, 0.0), "a lower one wins wherever it is"
+
+
 def test_tuning_hears_each_row_once(recogniser, monkeypatch):
     heard, emission = [], Recogniser.emission
     monkeypatch.setattr(Recogniser, "emission", lambda self, wave: heard.append(len(wave)) or emission(self, wave))
