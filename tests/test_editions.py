@@ -2,6 +2,7 @@
 
 import csv
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -255,6 +256,28 @@ def test_arabic_is_from_right_to_left_but_for_its_code(series):
     assert editions.mirrored_by_page(whole).startswith('اقرأ <span dir="ltr">`--help`</span> في')
     assert not editions.mirrored_by_page(whole).endswith("</div>\n\n</div>")
     assert "التحميل ←]" in cell(series, "notebooks/ar/00_start.ipynb", "title").source
+
+
+@pytest.mark.parametrize(
+    ("prose", "kept"),
+    [
+        ("بالقيمة -100، ثم", ["-100"]),
+        ("و-100 و**+15**", ["-100", "+15"]),
+        ("بين 10 % و 0.35 %.", ["10 %", "0.35 %"]),
+        ("من 1-3 أو 2 × 4", ["1-3", "2 × 4"]),
+        ("برنامج C++ أو C#", ["C++", "C#"]),
+        ("شكله (1, T) أو (B, L)", ["(1, T)", "(B, L)"]),
+        # What the line keeps together by itself, and what is no prose:
+        ("عددها 8,000 في MInDS-14 و 1e-5 و wav2vec 2.0 (WER)", []),
+        ("[-1](a-1_10.ipynb#-100) ![-1 %](b.png) <img width=\"10 %\"> $x-100$ و", ["-1"]),
+        ("- 3 صفوف\n- 4", []),
+    ],
+)
+def test_what_a_line_from_right_to_left_would_take_apart_is_kept_together(prose, kept):
+    written = editions.right_to_left(f"{prose} `-1 %`")
+    assert re.findall(r'<span dir="ltr">([^`<]*)</span>', written) == kept
+    bare = re.sub(r"</?(?:span|div)[^>]*>", "", written).strip()
+    assert bare == f"{prose} `-1 %`"
 
 
 def test_a_badge_of_an_edition_opens_the_edition(series):

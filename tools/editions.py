@@ -58,6 +58,14 @@ BEHIND = {
 
 _INLINE_CODE = re.compile(r"(?<!`)(`+)(?!`).+?(?<!`)\1(?!`)", re.DOTALL)
 _LINK = re.compile(r"(?<=\]\()([^)\s]+)(?=\))")
+_NUMBER = r"\d+(?:[.,]\d+)*"
+# What a line from right to left would take apart: -100, 10 %, 3-5, C++, (1, T). Pictures, links' targets, tags and
+# formulas are passed over.
+_KEPT_LEFT_TO_RIGHT = re.compile(
+    r"!\[[^\]]*\]\([^)]*\)|(?<=\])\([^)]*\)|<[^>]+>|\$[^$\n]+\$"
+    rf"|(?<![A-Za-z0-9.])(?P<piece>[-+−±~≈]{_NUMBER}(?: ?%)?|{_NUMBER}(?: ?[-–×/] ?{_NUMBER}(?: ?%)?| ?%)"
+    r"|[A-Za-z]+(?:\+\+|#)|\((?:[A-Za-z0-9.]+, )+[A-Za-z0-9.]+\))"
+)
 
 
 # Catalogues
@@ -195,7 +203,7 @@ class Edition:
 
 
 def right_to_left(source: str) -> str:
-    """Markdown written from right to left: arrows are turned, and code in it stays from left to right.
+    """Markdown written from right to left: arrows are turned; code and numbers with signs stay from left to right.
 
     Jupyter sets paragraphs flush left, whatever their direction: so the words of each are a block of their own.
 
@@ -226,11 +234,17 @@ def mirrored_by_page(source: str) -> str:
 
 def _right_to_left_prose(prose: str) -> str:
     written, at = [], 0
-    turn = str.maketrans("←→", "→←")
     for code in _INLINE_CODE.finditer(prose):
-        written += [prose[at : code.start()].translate(turn), f'<span dir="ltr">{code[0]}</span>']
+        written += [_right_to_left_words(prose[at : code.start()]), f'<span dir="ltr">{code[0]}</span>']
         at = code.end()
-    return "".join([*written, prose[at:].translate(turn)])
+    return "".join([*written, _right_to_left_words(prose[at:])])
+
+
+def _right_to_left_words(words: str) -> str:
+    turned = words.translate(str.maketrans("←→", "→←"))
+    return _KEPT_LEFT_TO_RIGHT.sub(
+        lambda match: f'<span dir="ltr">{match[0]}</span>' if match["piece"] else match[0], turned
+    )
 
 
 def with_line_of_languages(english: Path) -> str:
