@@ -426,11 +426,21 @@ def test_arabic_pictures_need_a_matplotlib_that_joins_letters(monkeypatch, speak
     wording.can_draw.cache_clear()
 
 
+def test_arabic_words_of_views_keep_numbers_with_signs_together(speaking):
+    speaking("ar")
+    assert wording.say("{share:.0%} sure", share=0.47) == "الثقة \u206647%\u2069"
+    assert "\u2066-100\u2069" in wording.say("labels, then -100 (hatched)")
+    speaking("ko")
+    assert "\u2066" not in wording.say("labels, then -100 (hatched)")
+
+
 def test_arabic_views_are_mirrored_and_others_are_not(speaking):
     from asr_helpers.widgets.kit import MIRRORED, View
 
     speaking("ar")
     assert "asr-mirrored" in (view := View("test", []))._dom_classes
     assert [child.value for child in view.children] == [MIRRORED]
+    for left_to_right in (".slider-container", ".asr-time", "audio"):
+        assert f".asr-mirrored {left_to_right}" in MIRRORED.partition("{direction: ltr}")[0]
     speaking("ja")
     assert View("test", []).children == ()

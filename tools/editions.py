@@ -28,7 +28,7 @@ import polib
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from asr_helpers.wording import RIGHT_TO_LEFT  # noqa: E402
+from asr_helpers.wording import RIGHT_TO_LEFT, keep_together  # noqa: E402
 from tools import edition_checks  # noqa: E402
 from tools.edition_texts import (  # noqa: E402
     BADGE,
@@ -58,14 +58,6 @@ BEHIND = {
 
 _INLINE_CODE = re.compile(r"(?<!`)(`+)(?!`).+?(?<!`)\1(?!`)", re.DOTALL)
 _LINK = re.compile(r"(?<=\]\()([^)\s]+)(?=\))")
-_NUMBER = r"\d+(?:[.,]\d+)*"
-# What a line from right to left would take apart: -100, 10 %, 3-5, C++, (1, T). Pictures, links' targets, tags and
-# formulas are passed over.
-_KEPT_LEFT_TO_RIGHT = re.compile(
-    r"!\[[^\]]*\]\([^)]*\)|(?<=\])\([^)]*\)|<[^>]+>|\$[^$\n]+\$"
-    rf"|(?<![A-Za-z0-9.])(?P<piece>[-+−±~≈]{_NUMBER}(?: ?%)?|{_NUMBER}(?: ?[-–×/] ?{_NUMBER}(?: ?%)?| ?%)"
-    r"|[A-Za-z]+(?:\+\+|#)|\((?:[A-Za-z0-9.]+, )+[A-Za-z0-9.]+\))"
-)
 
 
 # Catalogues
@@ -241,10 +233,7 @@ def _right_to_left_prose(prose: str) -> str:
 
 
 def _right_to_left_words(words: str) -> str:
-    turned = words.translate(str.maketrans("←→", "→←"))
-    return _KEPT_LEFT_TO_RIGHT.sub(
-        lambda match: f'<span dir="ltr">{match[0]}</span>' if match["piece"] else match[0], turned
-    )
+    return keep_together(words.translate(str.maketrans("←→", "→←")), '<span dir="ltr">', "</span>")
 
 
 def with_line_of_languages(english: Path) -> str:
