@@ -19,11 +19,12 @@ LOCALE = Path(__file__).parent / "locale"
 LANGUAGES = ("en", *sorted(path.name for path in LOCALE.glob("*") if path.is_dir()))
 RIGHT_TO_LEFT = {"ar"}
 _NUMBER = r"\d+(?:[.,]\d+)*"
-# What a line from right to left would take apart: -100, 10 %, 3-5, C++, (1, T). Markdown's pictures and links' targets,
-# tags and formulas come first: they are passed over.
+_UNIT = r"(?: ?%| (?:k?Hz|dB(?:FS)?)(?![A-Za-z]))"
+# What a line from right to left would take apart: -100, 10 %, 8 kHz, 3-5, C++, (1, T). Markdown's pictures and links'
+# targets, tags and formulas come first: they are passed over.
 _TAKEN_APART = re.compile(
     r"!\[[^\]]*\]\([^)]*\)|(?<=\])\([^)]*\)|<[^>]+>|\$[^$\n]+\$"
-    rf"|(?<![A-Za-z0-9.])(?P<piece>[-+−±~≈]{_NUMBER}(?: ?%)?|{_NUMBER}(?: ?[-–×/] ?{_NUMBER}(?: ?%)?| ?%)"
+    rf"|(?<![A-Za-z0-9.])(?P<piece>[-+−±~≈]{_NUMBER}{_UNIT}?|{_NUMBER}(?: ?[-–×/] ?{_NUMBER}{_UNIT}?|{_UNIT})"
     r"|[A-Za-z]+(?:\+\+|#)|\((?:[A-Za-z0-9.]+, )+[A-Za-z0-9.]+\))"
 )
 

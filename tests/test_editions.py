@@ -265,6 +265,7 @@ def test_arabic_is_from_right_to_left_but_for_its_code(series):
         ("و-100 و**+15**", ["-100", "+15"]),
         ("بين 10 % و 0.35 %.", ["10 %", "0.35 %"]),
         ("من 1-3 أو 2 × 4", ["1-3", "2 × 4"]),
+        ("عند 8 kHz و -20.5 dBFS و 44.1 kHzx", ["8 kHz", "-20.5 dBFS"]),
         ("برنامج C++ أو C#", ["C++", "C#"]),
         ("شكله (1, T) أو (B, L)", ["(1, T)", "(B, L)"]),
         # What the line keeps together by itself, and what is no prose:

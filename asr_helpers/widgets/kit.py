@@ -82,6 +82,11 @@ def text(content: object) -> str:
     return f"<bdi>{html.escape(plain(content))}</bdi>"
 
 
+def isolated(said: str) -> str:
+    """Words of ours amid a clip's, in plain text: from right to left, they do not carry their neighbours along."""
+    return f"\u2068{said}\u2069" if language() in RIGHT_TO_LEFT else said
+
+
 def read_along(content: str, pieces: str) -> str:
     """The pieces of a text, as HTML, one after the other in the direction in which that text is read.
 
@@ -233,7 +238,7 @@ def table(head: Sequence[str], lines: Sequence[Sequence[str]], caption: str) -> 
     rows = [f'<caption style="text-align:start;font-weight:bold">{caption}</caption>']
     for tag, cells in (("th", head), *(("td", cells) for cells in lines)):
         sides = ["start;overflow-wrap:anywhere;min-width:6em", *["end"] * (len(cells) - 1)]
-        written = (f'<{tag} style="{style}{side}">{cell}</{tag}>' for side, cell in zip(sides, cells, strict=True))
+        written = (f'<{tag} style="{style}{side}"><bdi>{cell}</bdi></{tag}>' for side, cell in zip(sides, cells, strict=True))
         rows.append(f"<tr>{''.join(written)}</tr>")
     return page(f'<table style="border-collapse:collapse;max-width:100%;font-size:inherit">{"".join(rows)}</table>')
 
