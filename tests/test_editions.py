@@ -1,12 +1,16 @@
 """The editions in other languages: each rule is seen to be broken, and what is committed is what is built."""
 
 import csv
+import gettext
+import importlib
+import io
 import os
 import re
 import shutil
 import subprocess
 import sys
 import warnings
+from pathlib import Path
 
 import nbformat
 import polib
@@ -270,7 +274,7 @@ def test_arabic_is_from_right_to_left_but_for_its_code(series):
         ("شكله (1, T) أو (B, L)", ["(1, T)", "(B, L)"]),
         # What the line keeps together by itself, and what is no prose:
         ("عددها 8,000 في MInDS-14 و 1e-5 و wav2vec 2.0 (WER)", []),
-        ("[-1](a-1_10.ipynb#-100) ![-1 %](b.png) <img width=\"10 %\"> $x-100$ و", ["-1"]),
+        ('[-1](a-1_10.ipynb#-100) ![-1 %](b.png) <img width="10 %"> $x-100$ و', ["-1"]),
         ("- 3 صفوف\n- 4", []),
     ],
 )
@@ -354,6 +358,26 @@ def test_the_committed_edition_keeps_the_rules(language):
 
 def test_the_committed_editions_are_what_is_built():
     assert list(editions.build_breaches([], editions.languages())) == []
+
+
+# The words of the site and its theme
+
+
+@pytest.fixture
+def words(monkeypatch):
+    monkeypatch.syspath_prepend(str(edition_texts.SITE))
+    return importlib.import_module("words")
+
+
+@pytest.mark.parametrize("language", edition_texts.LANGUAGES)
+def test_the_theme_s_words_are_its_templates_and_are_translated(words, language):
+    theme = pytest.importorskip("furo")
+    page = (Path(theme.__file__).parent / "theme" / "furo" / "page.html").read_text(encoding="utf-8")
+    said = gettext.GNUTranslations(io.BytesIO(words.Words(language).of_theme()))
+    for name in ("Next", "Previous", "Home", "On this page", "Back to top", "Skip to content", "Made with "):
+        assert name in page
+        assert said.gettext(name) not in ("", name)
+    assert said.gettext("Copyright &#169; %(copyright)s").endswith(" &#169; %(copyright)s")
 
 
 # The words of views and pictures

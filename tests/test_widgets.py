@@ -262,7 +262,14 @@ def test_directions_stay_inside_their_text():
 
 @pytest.mark.parametrize(
     ("content", "direction"),
-    [("PAY MY BILL", "ltr"), ("أريد بطاقة", "rtl"), ("12 بطاقة", "rtl"), ("שלום", "rtl"), ("カード", "ltr"), ("12", "ltr")],
+    [
+        ("PAY MY BILL", "ltr"),
+        ("أريد بطاقة", "rtl"),
+        ("12 بطاقة", "rtl"),
+        ("שלום", "rtl"),
+        ("カード", "ltr"),
+        ("12", "ltr"),
+    ],
 )
 def test_a_text_s_pieces_follow_each_other_as_the_text_is_read(content, direction):
     assert kit.read_along(content, "<p>") == f'<div dir="{direction}"><p></div>'

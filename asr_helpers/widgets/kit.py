@@ -238,7 +238,9 @@ def table(head: Sequence[str], lines: Sequence[Sequence[str]], caption: str) -> 
     rows = [f'<caption style="text-align:start;font-weight:bold">{caption}</caption>']
     for tag, cells in (("th", head), *(("td", cells) for cells in lines)):
         sides = ["start;overflow-wrap:anywhere;min-width:6em", *["end"] * (len(cells) - 1)]
-        written = (f'<{tag} style="{style}{side}"><bdi>{cell}</bdi></{tag}>' for side, cell in zip(sides, cells, strict=True))
+        written = (
+            f'<{tag} style="{style}{side}"><bdi>{cell}</bdi></{tag}>' for side, cell in zip(sides, cells, strict=True)
+        )
         rows.append(f"<tr>{''.join(written)}</tr>")
     return page(f'<table style="border-collapse:collapse;max-width:100%;font-size:inherit">{"".join(rows)}</table>')
 
