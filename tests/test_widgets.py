@@ -916,6 +916,7 @@ def test_words_that_the_search_drops_are_struck_through():
     assert shown.count("line-through") == 1
     assert "wavy" not in shown
     assert changed_words(" ", Hypothesis("MY CARD", 0.0, 0.0)).count("wavy") == 2
+    assert Page(changed_words("بطاقة", Hypothesis("بطاقة جديدة", 0.0, 0.0))).values("dir") == ["rtl"]
 
 
 def test_a_row_that_cannot_be_heard_is_told_of_in_its_panel(rows, searching):
