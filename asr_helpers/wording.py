@@ -7,6 +7,7 @@ cells print, errors and logs stay English, so that results can be compared.
 
 import gettext
 import os
+import re
 import warnings
 from functools import lru_cache
 from pathlib import Path
@@ -17,6 +18,15 @@ from . import InputError
 LOCALE = Path(__file__).parent / "locale"
 LANGUAGES = ("en", *sorted(path.name for path in LOCALE.glob("*") if path.is_dir()))
 RIGHT_TO_LEFT = {"ar"}
+_NUMBER = r"\d+(?:[.,]\d+)*"
+_UNIT = r"(?: ?%| (?:k?Hz|dB(?:FS)?)(?![A-Za-z]))"
+# What a line from right to left would take apart: -100, 10 %, 8 kHz, 3-5, C++, (1, T). Markdown's pictures and links'
+# targets, tags and formulas come first: they are passed over.
+_TAKEN_APART = re.compile(
+    r"!\[[^\]]*\]\([^)]*\)|(?<=\])\([^)]*\)|<[^>]+>|\$[^$\n]+\$"
+    rf"|(?<![A-Za-z0-9.])(?P<piece>[-+−±~≈]{_NUMBER}{_UNIT}?|{_NUMBER}(?: ?[-–×/] ?{_NUMBER}{_UNIT}?|{_UNIT})"
+    r"|[A-Za-z]+(?:\+\+|#)|\((?:[A-Za-z0-9.]+, )+[A-Za-z0-9.]+\))"
+)
 
 # Families with a language's letters: the first that is installed is taken. Debian's fonts-noto-cjk brings one.
 FONTS = {
@@ -66,7 +76,21 @@ def say(message: str, /, **values: Any) -> str:
     'row 3, 0.50 s'
     """
     translated = _translations(language()).gettext(message)
-    return translated.format(**values) if values else translated
+    said = translated.format(**values) if values else translated
+    return keep_together(said) if language() in RIGHT_TO_LEFT else said
+
+
+def keep_together(text: str, opening: str = "\u2066", closing: str = "\u2069") -> str:
+    """A text from right to left in which signed numbers, percentages and the like stay from left to right.
+
+    Args:
+        text: plain or Markdown, without inline code.
+        opening, closing: what isolates a piece: invisible signs (Unicode Standard Annex 9) if not told otherwise.
+
+    >>> keep_together("بالقيمة -100 في 3 صفوف", "[", "]")
+    'بالقيمة [-100] في 3 صفوف'
+    """
+    return _TAKEN_APART.sub(lambda match: f"{opening}{match[0]}{closing}" if match["piece"] else match[0], text)
 
 
 def label(message: str, /, **values: Any) -> str:

@@ -189,9 +189,10 @@ def picture_in_words(code: str, prose: str, words: Words) -> str:
 def view_in_words(name: str, words: Words) -> str:
     """What stands where a view would be: what it does, that it needs a notebook that runs, and a link."""
     top = ".." if words.language == "en" else "../.."
+    shows = re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(words.get(f"shows/{name}")))
     return (
         f'<div class="view-note"><p><strong>{words.get("label/view")}</strong> '
-        f"{html.escape(words.get(f'shows/{name}'))} {words.get('label/view-where')} "
+        f"{shows} {words.get('label/view-where')} "
         f'<a href="{top}/reference/widgets.html#asr_helpers.widgets.{name}"><code>{name}</code></a>.</p></div>'
     )
 

@@ -1,11 +1,16 @@
 """The editions in other languages: each rule is seen to be broken, and what is committed is what is built."""
 
 import csv
+import gettext
+import importlib
+import io
 import os
+import re
 import shutil
 import subprocess
 import sys
 import warnings
+from pathlib import Path
 
 import nbformat
 import polib
@@ -257,6 +262,29 @@ def test_arabic_is_from_right_to_left_but_for_its_code(series):
     assert "التحميل ←]" in cell(series, "notebooks/ar/00_start.ipynb", "title").source
 
 
+@pytest.mark.parametrize(
+    ("prose", "kept"),
+    [
+        ("بالقيمة -100، ثم", ["-100"]),
+        ("و-100 و**+15**", ["-100", "+15"]),
+        ("بين 10 % و 0.35 %.", ["10 %", "0.35 %"]),
+        ("من 1-3 أو 2 × 4", ["1-3", "2 × 4"]),
+        ("عند 8 kHz و -20.5 dBFS و 44.1 kHzx", ["8 kHz", "-20.5 dBFS"]),
+        ("برنامج C++ أو C#", ["C++", "C#"]),
+        ("شكله (1, T) أو (B, L)", ["(1, T)", "(B, L)"]),
+        # What the line keeps together by itself, and what is no prose:
+        ("عددها 8,000 في MInDS-14 و 1e-5 و wav2vec 2.0 (WER)", []),
+        ('[-1](a-1_10.ipynb#-100) ![-1 %](b.png) <img width="10 %"> $x-100$ و', ["-1"]),
+        ("- 3 صفوف\n- 4", []),
+    ],
+)
+def test_what_a_line_from_right_to_left_would_take_apart_is_kept_together(prose, kept):
+    written = editions.right_to_left(f"{prose} `-1 %`")
+    assert re.findall(r'<span dir="ltr">([^`<]*)</span>', written) == kept
+    bare = re.sub(r"</?(?:span|div)[^>]*>", "", written).strip()
+    assert bare == f"{prose} `-1 %`"
+
+
 def test_a_badge_of_an_edition_opens_the_edition(series):
     path = series / "notebooks" / "00_start.ipynb"
     nb = nbformat.read(path, as_version=4)
@@ -332,6 +360,26 @@ def test_the_committed_editions_are_what_is_built():
     assert list(editions.build_breaches([], editions.languages())) == []
 
 
+# The words of the site and its theme
+
+
+@pytest.fixture
+def words(monkeypatch):
+    monkeypatch.syspath_prepend(str(edition_texts.SITE))
+    return importlib.import_module("words")
+
+
+@pytest.mark.parametrize("language", edition_texts.LANGUAGES)
+def test_the_theme_s_words_are_its_templates_and_are_translated(words, language):
+    theme = pytest.importorskip("furo")
+    page = (Path(theme.__file__).parent / "theme" / "furo" / "page.html").read_text(encoding="utf-8")
+    said = gettext.GNUTranslations(io.BytesIO(words.Words(language).of_theme()))
+    for name in ("Next", "Previous", "Home", "On this page", "Back to top", "Skip to content", "Made with "):
+        assert name in page
+        assert said.gettext(name) not in ("", name)
+    assert said.gettext("Copyright &#169; %(copyright)s").endswith(" &#169; %(copyright)s")
+
+
 # The words of views and pictures
 
 
@@ -403,11 +451,21 @@ def test_arabic_pictures_need_a_matplotlib_that_joins_letters(monkeypatch, speak
     wording.can_draw.cache_clear()
 
 
+def test_arabic_words_of_views_keep_numbers_with_signs_together(speaking):
+    speaking("ar")
+    assert wording.say("{share:.0%} sure", share=0.47) == "الثقة \u206647%\u2069"
+    assert "\u2066-100\u2069" in wording.say("labels, then -100 (hatched)")
+    speaking("ko")
+    assert "\u2066" not in wording.say("labels, then -100 (hatched)")
+
+
 def test_arabic_views_are_mirrored_and_others_are_not(speaking):
     from asr_helpers.widgets.kit import MIRRORED, View
 
     speaking("ar")
     assert "asr-mirrored" in (view := View("test", []))._dom_classes
     assert [child.value for child in view.children] == [MIRRORED]
+    for left_to_right in (".slider-container", ".asr-time", "audio"):
+        assert f".asr-mirrored {left_to_right}" in MIRRORED.partition("{direction: ltr}")[0]
     speaking("ja")
     assert View("test", []).children == ()

@@ -18,7 +18,7 @@ import tiny
 from matplotlib import pyplot
 from matplotlib.figure import Figure
 
-from asr_helpers import AsrError, audio, loading, widgets
+from asr_helpers import AsrError, audio, evaluation, loading, widgets
 from asr_helpers.audit import audit
 from asr_helpers.decoding import Beam, BeamRecogniser, Hypothesis
 from asr_helpers.inference import Recogniser, Transcript, Word
@@ -258,6 +258,28 @@ def test_the_reader_of_pages_sees_what_is_alive():
 
 def test_directions_stay_inside_their_text():
     assert kit.text("\u202eabc") == "<bdi>\u202eabc</bdi>"
+
+
+@pytest.mark.parametrize(
+    ("content", "direction"),
+    [
+        ("PAY MY BILL", "ltr"),
+        ("أريد بطاقة", "rtl"),
+        ("12 بطاقة", "rtl"),
+        ("שלום", "rtl"),
+        ("カード", "ltr"),
+        ("12", "ltr"),
+    ],
+)
+def test_a_text_s_pieces_follow_each_other_as_the_text_is_read(content, direction):
+    assert kit.read_along(content, "<p>") == f'<div dir="{direction}"><p></div>'
+
+
+@pytest.mark.parametrize("language", ["en", "ar"])
+def test_an_alignment_follows_the_words_and_not_the_language_of_the_view(monkeypatch, language):
+    monkeypatch.setenv("ASR_LANGUAGE", language)
+    assert Page(kit.alignment(evaluation.align("PAY MY BILL", "PAY BILL"))).values("dir") == ["ltr"]
+    assert Page(kit.alignment(evaluation.align("ادفع الفاتورة", "ادفع"))).values("dir") == ["rtl"]
 
 
 def test_what_cannot_be_sent_is_replaced():
@@ -894,6 +916,7 @@ def test_words_that_the_search_drops_are_struck_through():
     assert shown.count("line-through") == 1
     assert "wavy" not in shown
     assert changed_words(" ", Hypothesis("MY CARD", 0.0, 0.0)).count("wavy") == 2
+    assert Page(changed_words("بطاقة", Hypothesis("بطاقة جديدة", 0.0, 0.0))).values("dir") == ["rtl"]
 
 
 def test_a_row_that_cannot_be_heard_is_told_of_in_its_panel(rows, searching):

@@ -28,7 +28,7 @@ import polib
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from asr_helpers.wording import RIGHT_TO_LEFT  # noqa: E402
+from asr_helpers.wording import RIGHT_TO_LEFT, keep_together  # noqa: E402
 from tools import edition_checks  # noqa: E402
 from tools.edition_texts import (  # noqa: E402
     BADGE,
@@ -195,7 +195,7 @@ class Edition:
 
 
 def right_to_left(source: str) -> str:
-    """Markdown written from right to left: arrows are turned, and code in it stays from left to right.
+    """Markdown written from right to left: arrows are turned; code and numbers with signs stay from left to right.
 
     Jupyter sets paragraphs flush left, whatever their direction: so the words of each are a block of their own.
 
@@ -226,11 +226,14 @@ def mirrored_by_page(source: str) -> str:
 
 def _right_to_left_prose(prose: str) -> str:
     written, at = [], 0
-    turn = str.maketrans("←→", "→←")
     for code in _INLINE_CODE.finditer(prose):
-        written += [prose[at : code.start()].translate(turn), f'<span dir="ltr">{code[0]}</span>']
+        written += [_right_to_left_words(prose[at : code.start()]), f'<span dir="ltr">{code[0]}</span>']
         at = code.end()
-    return "".join([*written, prose[at:].translate(turn)])
+    return "".join([*written, _right_to_left_words(prose[at:])])
+
+
+def _right_to_left_words(words: str) -> str:
+    return keep_together(words.translate(str.maketrans("←→", "→←")), '<span dir="ltr">', "</span>")
 
 
 def with_line_of_languages(english: Path) -> str:

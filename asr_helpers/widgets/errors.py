@@ -21,6 +21,7 @@ from .kit import (
     View,
     alignment,
     counts,
+    isolated,
     line,
     note,
     page,
@@ -119,7 +120,8 @@ def errors_view(
 
     def label(row: int) -> str:
         rates = " → ".join(f"{words[name][row].rate:.2f}" for name in reversed(models))
-        return f"WER {rates} · {say('row {row}', row=row)} · {facts[row].seconds:.1f} s · {references[row]}"
+        number = isolated(say("row {row}", row=row))
+        return f"WER {rates} · {number} · {facts[row].seconds:.1f} s · {references[row]}"
 
     def arrange(found: list[int]) -> list[int]:
         wanted, step = KINDS[kind.value], confusion.value
@@ -144,7 +146,7 @@ def errors_view(
         about = [
             say("row {row}", row=row),
             *(text(what) for what in (one.intent, one.voice) if what),
-            f"{one.seconds:.1f} s",
+            text(f"{one.seconds:.1f} s"),
         ]
         parts = [line(" · ".join(about), PALE)]
         for name in reversed(models):

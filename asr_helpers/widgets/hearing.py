@@ -23,6 +23,7 @@ from .kit import (
     line,
     page,
     plain,
+    read_along,
     sound,
     table,
     telling,
@@ -171,4 +172,4 @@ def changed_words(greedy: str, hypothesis: Hypothesis) -> str:
         kind = {"I": "S"}.get(step.kind, step.kind)
         mark = "" if kind == "H" else f"text-decoration:{KIND_LINES[kind]} {KIND_COLOURS[kind]} 2px"
         words.append(f'<span style="{mark}">{text(step.hypothesis or step.reference)}</span>')
-    return " ".join(words)
+    return read_along(hypothesis.text or greedy, " ".join(words))

@@ -8,6 +8,7 @@ Colours of text and lines are the theme's, so that they can be read on a dark pa
 import base64
 import html
 import io
+import unicodedata
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -36,9 +37,12 @@ PICTURES = {code: 0x2400 + code for code in range(32) if chr(code) not in "\t\n"
 FULL = {"width": "auto"}  # in a column: all of its width, less the margins
 WIDE = {"description_width": "initial"}
 # From right to left: boxes, labels and tables are mirrored; time, in sliders and pictures, goes on from left to right.
+# Clips' texts, to choose from or to type in, have their own direction.
 MIRRORED = (
     "<style>.asr-mirrored {direction: rtl} "
-    ".asr-mirrored .slider-container, .asr-mirrored .widget-readout, .asr-mirrored audio {direction: ltr}</style>"
+    ".asr-mirrored .slider-container, .asr-mirrored .widget-readout, .asr-mirrored .asr-time, .asr-mirrored audio "
+    "{direction: ltr} "
+    ".asr-mirrored option, .asr-mirrored textarea, .asr-mirrored input {unicode-bidi: plaintext}</style>"
 )
 
 
@@ -76,6 +80,26 @@ def text(content: object) -> str:
     '<bdi>&lt;b&gt; &amp; </bdi>'
     """
     return f"<bdi>{html.escape(plain(content))}</bdi>"
+
+
+def isolated(said: str) -> str:
+    """Words of ours amid a clip's, in plain text: from right to left, they do not carry their neighbours along."""
+    return f"\u2068{said}\u2069" if language() in RIGHT_TO_LEFT else said
+
+
+def read_along(content: str, pieces: str) -> str:
+    """The pieces of a text, as HTML, one after the other in the direction in which that text is read.
+
+    Args:
+        content: the text: its first letter decides.
+        pieces: HTML; in each piece its letters have a direction already.
+
+    >>> read_along("MY CARD", "<bdi>MY</bdi> <bdi>CARD</bdi>")
+    '<div dir="ltr"><bdi>MY</bdi> <bdi>CARD</bdi></div>'
+    """
+    directions = (unicodedata.bidirectional(character) for character in content)
+    first = next((one for one in directions if one in ("L", "R", "AL")), "L")
+    return f'<div dir="{"ltr" if first == "L" else "rtl"}">{pieces}</div>'
 
 
 def page(content: str) -> str:
@@ -214,7 +238,9 @@ def table(head: Sequence[str], lines: Sequence[Sequence[str]], caption: str) -> 
     rows = [f'<caption style="text-align:start;font-weight:bold">{caption}</caption>']
     for tag, cells in (("th", head), *(("td", cells) for cells in lines)):
         sides = ["start;overflow-wrap:anywhere;min-width:6em", *["end"] * (len(cells) - 1)]
-        written = (f'<{tag} style="{style}{side}">{cell}</{tag}>' for side, cell in zip(sides, cells, strict=True))
+        written = (
+            f'<{tag} style="{style}{side}"><bdi>{cell}</bdi></{tag}>' for side, cell in zip(sides, cells, strict=True)
+        )
         rows.append(f"<tr>{''.join(written)}</tr>")
     return page(f'<table style="border-collapse:collapse;max-width:100%;font-size:inherit">{"".join(rows)}</table>')
 
@@ -246,7 +272,8 @@ def alignment(steps: Sequence[AlignedWord]) -> str:
             '<div style="display:inline-block;vertical-align:top;text-align:center;margin:0 10px 8px 0;max-width:100%">'
             f'<span style="{struck}">{said}</span><br><span style="{marked}">{heard}</span><br>{chip(step.kind)}</div>'
         )
-    return page(f'<div style="font-family:monospace">{label}{"".join(words)}</div>')
+    spoken = " ".join(step.reference or step.hypothesis or "" for step in steps)
+    return page(f'<div style="font-family:monospace">{read_along(spoken, label + "".join(words))}</div>')
 
 
 class RowChooser(View):

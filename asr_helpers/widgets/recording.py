@@ -9,7 +9,7 @@ from ..audio import Audio
 from ..plots import plot_parts
 from ..recordings import clock
 from ..wording import say
-from .kit import FULL, PALE, WIDE, View, draw, page, picture, plain, sound, telling, text, unheard
+from .kit import FULL, PALE, WIDE, View, draw, page, picture, plain, read_along, sound, telling, text, unheard
 
 if TYPE_CHECKING:
     from ..inference import Recogniser, Word
@@ -36,7 +36,7 @@ def recording_view(recogniser: "Recogniser", recording: Audio) -> View:
     progress = ipywidgets.FloatProgress(max=max(length, 0.1), description=say("heard"), layout=FULL, style=WIDE)
     section = ipywidgets.Dropdown(description=say("section"), style=WIDE)
     parts = ipywidgets.Select(description=say("parts"), rows=6, layout=FULL, style=WIDE)
-    strip = ipywidgets.HBox(layout={"width": "100%"})
+    strip = ipywidgets.HBox(layout={"width": "100%"}).add_class("asr-time")
     message, shown, player, words = (ipywidgets.HTML() for _ in range(4))
     heard: list[HeardPart] = []
     drawn: dict[str, Any] = {}
@@ -54,10 +54,9 @@ def recording_view(recogniser: "Recogniser", recording: Audio) -> View:
             player.value = sound(
                 waveform, rate, say("play {start} to {end}", start=clock(part.start), end=clock(part.end))
             )
-        words.value = page(" ".join(
-            f'<span title="{hint(word)}">{text(word.text)}</span>'
-            for word in part.words
-        ) or f'<span style="color:{PALE}">{say("nothing is heard here")}</span>')  # fmt: skip
+        spoken = " ".join(f'<span title="{hint(word)}">{text(word.text)}</span>' for word in part.words)
+        nothing = f'<span style="color:{PALE}">{say("nothing is heard here")}</span>'
+        words.value = page(read_along(part.text, spoken) if spoken else nothing)
 
     def show_section(change: object = None) -> None:
         if section.value is None:

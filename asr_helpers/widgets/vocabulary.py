@@ -8,7 +8,7 @@ import ipywidgets
 from ..plots import BLUE, GREEN, VERMILION
 from ..preprocessing import encode_text, vocabulary, write_characters
 from ..wording import mark, say
-from .kit import FULL, LINE, PALE, WIDE, View, line, page, telling, text
+from .kit import FULL, LINE, PALE, WIDE, View, line, page, read_along, telling, text
 
 if TYPE_CHECKING:
     from transformers import ProcessorMixin
@@ -61,7 +61,10 @@ def vocabulary_view(processor: "ProcessorMixin", content: str = "") -> View:
         more = line(say("The first {count} are shown.", count=MAX_SHOWN)) if len(steps) > MAX_SHOWN else ""
         legend = line(say("From top: as typed, as written, label id. ␣ is a space, · is nothing."), PALE)
         shown.value = page(
-            line(say("{count} characters: {counts}.", count=len(steps), counts=counts)) + "".join(cells) + more + legend
+            line(say("{count} characters: {counts}.", count=len(steps), counts=counts))
+            + read_along(written.value, "".join(cells))
+            + more
+            + legend
         )
         with telling(message):
             encoded = encode_text(written.value, processor)
