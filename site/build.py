@@ -46,12 +46,8 @@ def build_edition(folder: Path, made: Path, language: str) -> int:
     command += ["--conf-dir", str(SITE), "--doctree-dir", str(folder / "doctrees")]
     if language != "en":
         words = Words(language)
-        catalogue = folder / "locale" / language / "LC_MESSAGES" / "sphinx.mo"
-        catalogue.parent.mkdir(parents=True)
-        catalogue.write_bytes(words.of_theme())
         command += ["-D", f"language={language}", "-D", f"html_title={words.get('label/title')}"]
-        command += ["-D", f"copyright={words.get('label/authors')}", "-D", f"locale_dirs={folder / 'locale'}"]
-        command += ["-D", "html_use_index=0"]
+        command += ["-D", f"copyright={words.get('label/authors')}", "-D", "html_use_index=0"]
     # The package is read from this checkout. As in the tests, no library asks a network for anything.
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
     offline = {"PYTHONPATH": path, "HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "OMP_NUM_THREADS": "1"}

@@ -16,7 +16,7 @@ copyright = Words("en").get("label/authors")
 version = release = tomllib.loads((SITE.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
 language = "en"
 
-# build.py sets language, title, authors, the theme's words and index of the other editions.
+# build.py sets language, title, authors and index of the other editions.
 templates_path = ["templates"]
 locale_dirs = [str(SITE / "locale")]  # words of the theme that Sphinx's own catalogues lack
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "mathml", "docstrings"]

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-import polib
-
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
@@ -42,15 +40,6 @@ class Words:
             return ""
         source, translated = self._catalogue.get(context, ("", ""))
         return translated if source == text.source else text.source
-
-    def of_theme(self) -> bytes:
-        """The labels, compiled for gettext: the theme's own words are among them, and Sphinx looks them up there."""
-        compiled = polib.POFile()
-        compiled.metadata = {"Language": self.language, "Content-Type": "text/plain; charset=UTF-8"}
-        for context, text in self._texts.items():
-            if context.startswith("label/"):
-                compiled.append(polib.POEntry(msgid=text.source, msgstr=self.get(context)))
-        return compiled.to_binary()
 
     def index(self) -> str:
         """The first page."""
