@@ -357,21 +357,6 @@ def test_the_committed_editions_are_what_is_built():
     assert list(editions.build_breaches([], editions.languages())) == []
 
 
-# The words of the site's theme
-
-
-@pytest.mark.parametrize("language", edition_texts.LANGUAGES)
-def test_the_themes_words_are_its_templates_and_are_translated(language):
-    theme = pytest.importorskip("furo")
-    page = (Path(theme.__file__).parent / "theme" / "furo" / "page.html").read_text(encoding="utf-8")
-    catalogue = edition_texts.SITE / "locale" / language / "LC_MESSAGES" / "sphinx.po"
-    said = {entry.msgid: entry.msgstr for entry in polib.pofile(catalogue)}
-    for name in ("Next", "Previous", "Home", "On this page", "Back to top", "Skip to content", "Made with "):
-        assert name in page
-        assert said[name] not in ("", name)
-    assert "%(copyright)s" in said["Copyright &#169; %(copyright)s"]
-
-
 # The words of views and pictures
 
 
