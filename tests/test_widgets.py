@@ -48,7 +48,7 @@ PAYLOADS = (
     "{x} %s \\N",
 )
 TAGS = set("div span p b br bdi img audio table caption tr th td details summary".split())
-ATTRIBUTES = {"lang", "style", "alt", "src", "controls", "aria-label", "title", "role"}
+ATTRIBUTES = {"lang", "dir", "style", "alt", "src", "controls", "aria-label", "title", "role"}
 
 
 class Page(HTMLParser):
