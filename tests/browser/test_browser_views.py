@@ -266,11 +266,11 @@ def test_errors(notebook: Notebook, screenshot):
     assert sorted(options(rows)) == sorted(everything)
 
     # Filter: by kind of error, by a word, by a confusion
-    view.get_by_label("with").select_option("deletions")
+    view.get_by_label("with").select_option("substitutions")
     expect(rows.locator("option")).not_to_have_count(len(everything))
     rows.select_option(index=0)
     expect(view.locator("p").filter(has_text=f"row {column(2)[0]} ·")).to_be_visible()
-    assert int(re.search(r"D\s(\d+)", view.locator("p", has_text="WER").last.inner_text()).group(1)) > 0
+    assert int(re.search(r"S\s(\d+)", view.locator("p", has_text="WER").last.inner_text()).group(1)) > 0
     view.get_by_label("with").select_option("no errors")
     expect(rows.locator("option").first).to_have_text(re.compile(r"WER\s(?:[\d.]+\s→\s)?0\.00"))
     assert set(column(1)) == {"0.00"}
