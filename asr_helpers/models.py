@@ -4,6 +4,8 @@ Conventions: a checkpoint is a folder, or `owner/name` on the hub. What cannot b
 sentence, and a checkpoint's own code is never run.
 """
 
+import multiprocessing
+import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -301,3 +303,16 @@ def has_bf16() -> bool:
         return torch.cuda.is_bf16_supported(including_emulation=False)
     # mkldnn says yes on every machine with AVX-512; without one of these two it emulates, at half float32's speed.
     return compat.cpu_has_bf16()
+
+
+def dataloader_workers() -> int:
+    """How many processes decode a training's rows beside it: none without a GPU, which would wait for its rows.
+
+    None where processes are not forked either (Windows, Python 3.14): there a script that trains would have to keep
+    its own code from running again in each of them.
+    """
+    import torch
+
+    if not torch.cuda.is_available() or multiprocessing.get_all_start_methods()[0] != "fork":
+        return 0
+    return min(4, (os.cpu_count() or 1) // torch.cuda.device_count())

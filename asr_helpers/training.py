@@ -24,7 +24,7 @@ from .evaluation import argmax_ids, compute_metrics
 from .heads import fit_head
 from .inference import Recogniser
 from .loading import durations
-from .models import build_model, count_frames, has_bf16, model_loading, writes_vocabulary
+from .models import build_model, count_frames, dataloader_workers, has_bf16, model_loading, writes_vocabulary
 from .preprocessing import encode_text, frames_needed, prepare, writing_of
 from .recipes import Recipe, changed, choose_recipe
 from .samplers import DurationBatchSampler, RandomBatchSampler
@@ -134,6 +134,7 @@ def training_arguments(output_dir: str | Path, recipe: Recipe, **changes: Any) -
         "weight_decay": 0.005,
         "use_cpu": not torch.cuda.is_available(),
         "bf16": has_bf16(),
+        "dataloader_num_workers": dataloader_workers(),
         "eval_strategy": "steps",
         "save_strategy": "steps",
         "logging_strategy": "steps",

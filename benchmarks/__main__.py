@@ -178,8 +178,8 @@ def compare() -> None:
         return
     import torch
 
-    # A GPU is through 24 clips before it is warm.
-    setting = tasks.Setting(args.size, 128 if args.size == "demo" else 256 if torch.cuda.is_available() else 24)
+    # A GPU is through 24 clips of base size before it is warm.
+    setting = tasks.Setting(args.size, 128 if args.size == "demo" else 1_024 if torch.cuda.is_available() else 24)
     where = f"{args.size} size on {machine()}"
     print(where, flush=True)
     results = []

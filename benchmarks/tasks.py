@@ -33,6 +33,7 @@ LADDER = {
     "decoded": "rows decoded as they come",  # in the training's time; before, they are prepared ahead of it
     "duration": "batches by duration",  # of as much sound as the guide's; their shapes need not recur
     "minute": "batches of a minute",
+    "workers": "rows decoded by processes beside the training's",
     "bfloat16": "bfloat16",
 }
 
@@ -43,7 +44,7 @@ class Setting:
 
     Attributes:
         size: "demo", the embedded checkpoint, or "base", a random model of wav2vec2-base's shape.
-        clips: how many throughput is measured over.
+        clips: how many throughput is measured over; the corpus again and again where it has fewer.
     """
 
     size: str
@@ -165,13 +166,15 @@ def _trainer(way: str, setting: Setting, rows, evaluation, folder: str, recipe, 
 
 
 def rungs() -> list[str]:
-    """Those of LADDER that this machine can climb: the last one only where it multiplies in bfloat16."""
-    return [rung for rung in LADDER if rung != "bfloat16" or models.has_bf16()]
+    """Those of LADDER that this machine can climb: with a GPU for `workers`, with bfloat16 for the last one."""
+    can = {"workers": models.dataloader_workers() > 0, "bfloat16": models.has_bf16()}
+    return [rung for rung in LADDER if can.get(rung, True)]
 
 
 def ladder(rung: str, setting: Setting) -> dict[str, float]:
     """Seconds of speech trained on in a second with a rung's changes: one epoch, after two steps to warm up."""
-    rows = _rows().shuffle(seed=0).select(range(setting.clips))
+    rows = _rows().shuffle(seed=0)
+    rows = rows.select(list(islice(cycle(range(len(rows))), setting.clips)))
     with tempfile.TemporaryDirectory() as folder:
         ladder_trainer(rung, setting, rows, folder, max_steps=2).train()
         metrics = ladder_trainer(rung, setting, rows, folder, num_train_epochs=1).train().metrics
@@ -193,7 +196,7 @@ def ladder_trainer(rung: str, setting: Setting, rows, folder: str, **arguments):
     )
     arguments |= {
         "gradient_checkpointing": "no_checkpointing" not in on, "gradient_accumulation_steps": 2,
-        "bf16": "bfloat16" in on,
+        "bf16": "bfloat16" in on, "dataloader_num_workers": models.dataloader_workers() if "workers" in on else 0,
     }  # fmt: skip
     way = "ours" if "decoded" in on else "guide"
     trainer = _trainer(way, setting, rows, rows.select(range(4)), folder, recipe, **arguments)

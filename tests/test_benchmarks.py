@@ -99,18 +99,20 @@ def facts(rung: str, rows, folder: Path) -> dict[str, object]:
         "clips": sorted(clips for clips, _ in shapes),
         "bf16": trainer.args.bf16,
         "accumulated": trainer.args.gradient_accumulation_steps,
+        "workers": trainer.args.dataloader_num_workers,
     }
 
 
 def test_each_rung_of_the_ladder_changes_one_thing(still, tmp_path, monkeypatch):
     monkeypatch.setattr(models, "has_bf16", lambda: True)
+    monkeypatch.setattr(models, "dataloader_workers", lambda: 2)
     assert tasks.rungs() == list(tasks.LADDER)
     rows = loading.load_rows(source("demo"))
     rows = rows.select([row for row, seconds in enumerate(loading.durations(rows)) if seconds < 4][:24])
     found = {rung: facts(rung, rows, tmp_path) for rung in tasks.LADDER}
     assert found["guide_step"] == {
         "checkpointing": True, "convolutions": True, "recurring": False, "prepared": True, "clips": [8, 8, 8],
-        "bf16": False, "accumulated": 2,
+        "bf16": False, "accumulated": 2, "workers": 0,
     }  # fmt: skip
     changes = {
         rung: {name: now[name] for name in now if now[name] != before[name]}
@@ -120,7 +122,7 @@ def test_each_rung_of_the_ladder_changes_one_thing(still, tmp_path, monkeypatch)
     assert changes == {
         "no_checkpointing": {"checkpointing": False}, "frozen": {"convolutions": False},
         "recurring": {"recurring": True}, "decoded": {"prepared": False},
-        "duration": {"recurring": False}, "minute": {}, "bfloat16": {"bf16": True},
+        "duration": {"recurring": False}, "minute": {}, "workers": {"workers": 2}, "bfloat16": {"bf16": True},
     }  # fmt: skip
     assert sum(by_duration) == sum(by_minute) == 24
     assert by_duration[-1] > by_duration[0], "long clips in few, short ones in many"
@@ -146,6 +148,7 @@ def test_the_ladder_counts_speech_in_a_second_of_training(still, monkeypatch, ru
 
 def test_the_ladder_says_each_rungs_factor_and_the_total(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(models, "has_bf16", lambda: False)
+    monkeypatch.setattr(models, "dataloader_workers", lambda: 0)
     speeds = dict(zip(tasks.LADDER, (20, 30, 45, 45, 36, 72, 90), strict=False))
     times = iter([0.5, 2.0, 1.0])  # the median is the third
 

@@ -2,6 +2,7 @@
 
 import errno
 import json
+import multiprocessing
 import os
 import re
 import statistics
@@ -317,6 +318,23 @@ def test_the_same_seed_gives_the_same_weights(tune, tmp_path):
         tune(tmp_path / name, max_steps=2, seed=seed)
     assert same(weights(tmp_path / "one"), weights(tmp_path / "again"))
     assert not same(weights(tmp_path / "one"), weights(tmp_path / "other"))
+
+
+def test_rows_decoded_by_other_processes_give_the_same_weights(tune, tmp_path):
+    for workers in (0, 2):
+        tune(tmp_path / str(workers), recipe=replace(RECIPE, speed_perturbation=0.1), dataloader_num_workers=workers)
+    assert same(weights(tmp_path / "0"), weights(tmp_path / "2"))
+
+
+@pytest.mark.parametrize(("gpus", "cores", "starts", "workers"), [
+    (0, 16, "fork", 0), (1, 16, "fork", 4), (1, 2, "fork", 2), (8, 16, "fork", 2), (1, 16, "spawn", 0),
+])  # fmt: skip
+def test_other_processes_decode_rows_for_a_gpu(monkeypatch, gpus, cores, starts, workers):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: gpus > 0)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
+    monkeypatch.setattr(os, "cpu_count", lambda: cores)
+    monkeypatch.setattr(multiprocessing, "get_all_start_methods", lambda: [starts, "forkserver"])
+    assert models.dataloader_workers() == workers
 
 
 def test_arguments_pass_through_unrenamed(tmp_path):
