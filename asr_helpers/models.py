@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def load_processor(checkpoint: str | Path) -> "ProcessorMixin":
-    """The processor beside a checkpoint, in a folder or on the hub.
+    """The processor beside a checkpoint, in a folder or on the hub; a folder may hold it alone.
 
     Raises:
         InputError: there is no such folder, no processor in it, or one of a model that reads no waveforms; or the hub
@@ -27,20 +27,19 @@ def load_processor(checkpoint: str | Path) -> "ProcessorMixin":
     """
     from transformers import AutoProcessor
 
-    folder = Path(checkpoint)
+    folder, files = Path(checkpoint), ("preprocessor_config.json", "processor_config.json", "tokenizer_config.json")
     if may_be_on_hub(checkpoint):
         _check_hub(str(checkpoint))
-    else:
+    elif not any((folder / name).is_file() for name in files):
         if not (folder / "config.json").is_file():
-            raise InputError(f"There is no checkpoint in {str(checkpoint)!r}: a checkpoint folder holds a config.json.")
-        for name in ("preprocessor_config.json", "processor_config.json", "tokenizer_config.json"):
-            if (folder / name).is_file():
-                break
-        else:
             raise InputError(
-                f"The checkpoint {str(checkpoint)!r} has no processor beside it: save it there with "
-                "processor.save_pretrained."
+                f"There is no checkpoint in {str(checkpoint)!r}: check the name, or train one into it with "
+                "`asr-helpers train`."
             )
+        raise InputError(
+            f"The checkpoint {str(checkpoint)!r} has no processor beside it: save it there with "
+            "processor.save_pretrained."
+        )
     try:
         processor = AutoProcessor.from_pretrained(checkpoint, trust_remote_code=False)
     except (OSError, ValueError) as error:

@@ -29,8 +29,10 @@ class Source:
         dataset: what `datasets.load_dataset` reads, or the folder, or one of its tables.
         dataset_revision: the commit it is pinned to, on a hub.
         locale: the dataset's config, MInDS-14's "en-US" and so on; None for a folder.
-        checkpoint: what fine-tuning starts from, its processor beside it.
-        fine_tuned: a recogniser to speak with before the reader has trained one.
+        checkpoint: what fine-tuning starts from.
+        fine_tuned: a recogniser to speak with before the reader has trained one. The demo has one for English alone: in
+            another locale it is `output_dir`, where the reader's own will be.
+        processor: the checkpoint's own folder, or that of one whose vocabulary is the locale's.
         recipe: fine-tunes `checkpoint` on `dataset`; None for the one that `recipes.choose_recipe` finds.
         columns: which of a spreadsheet's columns holds what, `{"sentence": "transcription"}`.
         audio_root: a folder that sounds may lie in, besides `dataset`; None for none.
@@ -42,6 +44,7 @@ class Source:
     locale: str | None
     checkpoint: str
     fine_tuned: str
+    processor: str
     recipe: Recipe | None = None
     columns: Mapping[str, str] = field(default_factory=dict, hash=False)
     audio_root: str | None = None
@@ -73,6 +76,7 @@ _DEMO = Source(
     locale="en-US",
     checkpoint=str(DEMO / "checkpoint"),
     fine_tuned=str(DEMO / "fine_tuned"),
+    processor=str(DEMO / "checkpoint"),
 )
 _HUB = Source(
     name="hub",
@@ -81,6 +85,7 @@ _HUB = Source(
     locale="en-US",
     checkpoint="facebook/wav2vec2-base",
     fine_tuned="facebook/wav2vec2-base-960h",
+    processor="facebook/wav2vec2-base",
 )
 
 
@@ -116,7 +121,10 @@ def source(
         known = sorted(path.name for path in Path(_DEMO.dataset).iterdir() if path.is_dir())
         if locale and locale not in known:
             raise InputError(f"The demo corpus has no locale {locale!r}: it has {', '.join(known)}.")
-        return replace(_DEMO, locale=locale or _DEMO.locale)
+        if locale in (None, _DEMO.locale):
+            return _DEMO
+        demo = replace(_DEMO, locale=locale, processor=str(DEMO / "processors" / locale))
+        return replace(demo, fine_tuned=str(demo.output_dir))
     if not Path(data).exists():
         raise InputError(f"Unknown source {data!r}: use 'demo', 'hub', or a folder with a metadata.csv.")
     if Path(data).is_file() and data.lower().endswith(ARCHIVES):
@@ -127,6 +135,6 @@ def source(
         raise InputError(f"There is no folder {str(audio_root)!r} for the sounds: check the path.")
     # What writes already has the least to learn.
     return replace(
-        _DEMO, name=data, dataset=data, locale=None, checkpoint=_DEMO.fine_tuned,
+        _DEMO, name=data, dataset=data, locale=None, checkpoint=_DEMO.fine_tuned, processor=_DEMO.fine_tuned,
         columns=dict(columns or {}), audio_root=str(audio_root) if audio_root else None,
     )  # fmt: skip

@@ -5,6 +5,7 @@ The cells themselves are run and compared by nbval, and the exercises' solutions
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 import types
@@ -393,3 +394,19 @@ def pytester_notebook(tmp_path):
         return subprocess.run(command, capture_output=True, text=True, cwd=notebooks.ROOT).stdout
 
     return run
+
+
+# Another language
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("locale", ["ar-SA", "ja-JP", "ko-KR"])
+def test_the_series_runs_in_the_language_of_the_environments_locale(locale, tmp_path, monkeypatch):
+    """Some ten minutes each. 10 comes first: it trains what the others speak with. 07 has an English language model."""
+    monkeypatch.setenv("ASR_LOCALE", locale)
+    monkeypatch.setenv("ASR_OUTPUTS", str(tmp_path / "outputs"))
+    by_number = {path.name[:2]: path for path in notebooks.series()}
+    for number in ("10", *sorted(by_number.keys() - {"07", "10"})):
+        copy = tmp_path / by_number[number].name
+        shutil.copy(by_number[number], copy)
+        notebooks.execute(copy)

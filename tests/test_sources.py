@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from asr_helpers import AsrError, loading
+from asr_helpers import AsrError, loading, models, preprocessing
 from asr_helpers.sources import source
 
 LOCALES = "cs-CZ de-DE en-AU en-GB en-US es-ES fr-FR it-IT ko-KR nl-NL pl-PL pt-PT ru-RU zh-CN".split()
@@ -40,7 +40,7 @@ def test_an_empty_environment_variable_is_none(monkeypatch):
 def test_the_demo_rides_in_the_package():
     demo = source("demo")
     package = Path(__import__("asr_helpers").__file__).parent
-    for folder in (demo.dataset, demo.checkpoint, demo.fine_tuned):
+    for folder in (demo.dataset, demo.checkpoint, demo.fine_tuned, source("demo", "ja-JP").processor):
         assert Path(folder).is_absolute(), "it is found from any working directory"
         assert Path(folder).is_relative_to(package)
         assert Path(folder).is_dir()
@@ -61,10 +61,14 @@ def test_the_hub_takes_any_locale_and_changes_nothing_else(locale):
 
 
 @pytest.mark.parametrize("locale", ["ar-SA", "ja-JP", "ko-KR"])
-def test_another_locale_of_the_demo_differs_in_its_rows_alone(locale, monkeypatch):
-    demo = source("demo", locale)
-    assert dataclasses.replace(demo, locale="en-US") == source("demo")
+def test_another_locale_of_the_demo_has_rows_vocabulary_and_recogniser_of_its_own(locale, monkeypatch):
+    demo, english = source("demo", locale), source("demo")
+    own = {"locale": locale, "processor": demo.processor, "fine_tuned": demo.fine_tuned}
+    assert demo == dataclasses.replace(english, **own)
     assert demo.output_dir == Path(f"outputs/demo-{locale}-recogniser"), "English is not trained over"
+    assert demo.recogniser == demo.fine_tuned == str(demo.output_dir), "who wants to hear it trains it first"
+    with pytest.raises(AsrError, match=rf"no checkpoint in '{demo.recogniser}': check the name, or train one into it"):
+        models.load_processor(demo.recogniser)
     monkeypatch.setenv("ASR_LOCALE", locale)
     assert source() == source("demo") == demo
     assert source("demo", "en-US").locale == "en-US", "an argument overrules it"
@@ -76,6 +80,17 @@ def test_the_environments_locale_is_the_hubs_as_well_and_no_folders(monkeypatch,
     assert source(tmp_path).locale is None
     with pytest.raises(AsrError, match="no locale 'de-DE': it has ar-SA, en-US, ja-JP, ko-KR"):
         source()
+
+
+@pytest.mark.parametrize("locale", ["ar-SA", "ja-JP", "ko-KR"])
+def test_a_locales_vocabulary_is_made_of_its_training_rows_alone(locale):
+    demo = source("demo", locale)
+    processor, texts = models.load_processor(demo.processor), loading.load_splits(demo)["train"]["transcription"]
+    extractor = models.load_feature_extractor(demo.checkpoint)
+    again = preprocessing.build_processor(texts, locale, feature_extractor=extractor)
+    assert processor.tokenizer.get_vocab() == again.tokenizer.get_vocab()
+    assert preprocessing.writing_of(processor) == preprocessing.writing_of(again)
+    assert processor.feature_extractor.to_dict() == again.feature_extractor.to_dict()
 
 
 def test_an_empty_locale_in_the_environment_is_none(monkeypatch):

@@ -5,8 +5,10 @@
 
 It needs espeak-ng, flite and Open JTalk (CONTRIBUTING.md says which). Writes
 asr_helpers/demo/corpus: for each locale its rows (Parquet of FLAC bytes, in MInDS-14's
-layout) and its voice table, and for all of them a card and checksums. Who speaks what,
-and on which line, follows from SEED alone, so that the same engines give the same bytes.
+layout) and its voice table, and for all of them a card and checksums. Beside it, in
+asr_helpers/demo/processors, goes the vocabulary of each locale but English, whose own the
+checkpoint has. Who speaks what, and on which line, follows from SEED alone, so that the
+same engines give the same bytes.
 """
 
 import csv
@@ -163,6 +165,17 @@ def write_checksums() -> None:
     (CORPUS / "SHA256SUMS").write_text("".join(lines))
 
 
+def write_processor(locale: str) -> None:
+    """Writes a locale's processor: a vocabulary of its training rows' texts, the checkpoint's feature extractor."""
+    from asr_helpers import loading, models, preprocessing
+    from asr_helpers.sources import source
+
+    demo = source("demo", locale)
+    texts = loading.load_splits(demo)["train"]["transcription"]
+    extractor = models.load_feature_extractor(demo.checkpoint)
+    preprocessing.build_processor(texts, locale, feature_extractor=extractor).save_pretrained(demo.processor)
+
+
 def main() -> None:
     known = [corpus.locale for corpus in CORPORA]
     chosen = sys.argv[1:] or known
@@ -183,6 +196,8 @@ def main() -> None:
             sys.exit(f"the rows have {size:,} bytes, more than {limit:,}: shorten sentences or lower the level")
     write_card({corpus: features(corpus) for corpus in CORPORA}, CORPUS)
     write_checksums()
+    for locale in sorted(set(chosen) - {"en-US"}):
+        write_processor(locale)
 
 
 if __name__ == "__main__":

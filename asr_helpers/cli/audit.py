@@ -24,7 +24,7 @@ def audit(args: argparse.Namespace) -> int:
     splits = loading.published_splits(args.source)
     if args.split and args.split not in splits:
         raise InputError(f"There is no split {args.split!r}: use {', '.join(splits)}.")
-    audits = audit_here(splits, load_processor(args.source.checkpoint))
+    audits = audit_here(splits, load_processor(args.source.processor))
     if args.split:
         audits = {args.split: audits[args.split]}
     lines: list[tuple[str, ...]] = [
