@@ -124,7 +124,7 @@ def source(
         if locale in (None, _DEMO.locale):
             return _DEMO
         demo = replace(_DEMO, locale=locale, processor=str(DEMO / "processors" / locale))
-        return replace(demo, fine_tuned=str(demo.output_dir))
+        return replace(demo, fine_tuned=os.path.join(os.curdir, demo.output_dir))  # a path, which no hub is asked for
     if not Path(data).exists():
         raise InputError(f"Unknown source {data!r}: use 'demo', 'hub', or a folder with a metadata.csv.")
     if Path(data).is_file() and data.lower().endswith(ARCHIVES):

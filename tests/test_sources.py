@@ -66,8 +66,8 @@ def test_another_locale_of_the_demo_has_rows_vocabulary_and_recogniser_of_its_ow
     own = {"locale": locale, "processor": demo.processor, "fine_tuned": demo.fine_tuned}
     assert demo == dataclasses.replace(english, **own)
     assert demo.output_dir == Path(f"outputs/demo-{locale}-recogniser"), "English is not trained over"
-    assert demo.recogniser == demo.fine_tuned == str(demo.output_dir), "who wants to hear it trains it first"
-    with pytest.raises(AsrError, match=rf"no checkpoint in '{demo.recogniser}': check the name, or train one into it"):
+    assert demo.recogniser == demo.fine_tuned == f"./{demo.output_dir}", "who wants to hear it trains it first"
+    with pytest.raises(AsrError, match=f"no checkpoint in '{demo.recogniser}': check the name, or train one into it"):
         models.load_processor(demo.recogniser)
     monkeypatch.setenv("ASR_LOCALE", locale)
     assert source() == source("demo") == demo
