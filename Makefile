@@ -6,7 +6,8 @@
 #   make test-browser the notebooks and their views in JupyterLab, and the site, in a real browser
 #   make site         the series and the package's reference as pages, in outputs/site
 #   make soak         the audit over 50,000 damaged files: no crash, no hang
-#   make soak-training  30 kills, each resumed, batches for 10 million clips, the demo corpus half full of bad rows
+#   make soak-training  30 kills, each resumed, batches for 10 million clips, a corpus half full of bad rows, and the
+#                     notebooks in Arabic, Japanese and Korean
 #   make bench        the guide's way and ours side by side: some minutes to an hour; BENCH_ARGS="--only padding" chooses
 #   make setup        only the first two steps
 #   make lint         ruff, mypy, the layers (import-linter) and the notebooks' house rules
