@@ -32,10 +32,10 @@ class Source:
         checkpoint: what fine-tuning starts from.
         fine_tuned: a recogniser to speak with before the reader has trained one. The demo has one for English alone: in
             another locale it is `output_dir`, where the reader's own will be.
-        processor: the checkpoint's own folder, or that of one whose vocabulary is the locale's.
         recipe: fine-tunes `checkpoint` on `dataset`; None for the one that `recipes.choose_recipe` finds.
         columns: which of a spreadsheet's columns holds what, `{"sentence": "transcription"}`.
         audio_root: a folder that sounds may lie in, besides `dataset`; None for none.
+        vocabulary: the folder of a processor that writes the locale; None for the checkpoint's own.
     """
 
     name: str
@@ -44,10 +44,15 @@ class Source:
     locale: str | None
     checkpoint: str
     fine_tuned: str
-    processor: str
     recipe: Recipe | None = None
     columns: Mapping[str, str] = field(default_factory=dict, hash=False)
     audio_root: str | None = None
+    vocabulary: str | None = None
+
+    @property
+    def processor(self) -> str:
+        """Where the processor lies: with the locale's vocabulary, or beside the checkpoint."""
+        return self.vocabulary or self.checkpoint
 
     @property
     def output_dir(self) -> Path:
@@ -76,7 +81,6 @@ _DEMO = Source(
     locale="en-US",
     checkpoint=str(DEMO / "checkpoint"),
     fine_tuned=str(DEMO / "fine_tuned"),
-    processor=str(DEMO / "checkpoint"),
 )
 _HUB = Source(
     name="hub",
@@ -85,7 +89,6 @@ _HUB = Source(
     locale="en-US",
     checkpoint="facebook/wav2vec2-base",
     fine_tuned="facebook/wav2vec2-base-960h",
-    processor="facebook/wav2vec2-base",
 )
 
 
@@ -123,7 +126,7 @@ def source(
             raise InputError(f"The demo corpus has no locale {locale!r}: it has {', '.join(known)}.")
         if locale in (None, _DEMO.locale):
             return _DEMO
-        demo = replace(_DEMO, locale=locale, processor=str(DEMO / "processors" / locale))
+        demo = replace(_DEMO, locale=locale, vocabulary=str(DEMO / "processors" / locale))
         return replace(demo, fine_tuned=os.path.join(os.curdir, demo.output_dir))  # a path, which no hub is asked for
     if not Path(data).exists():
         raise InputError(f"Unknown source {data!r}: use 'demo', 'hub', or a folder with a metadata.csv.")
@@ -135,6 +138,6 @@ def source(
         raise InputError(f"There is no folder {str(audio_root)!r} for the sounds: check the path.")
     # What writes already has the least to learn.
     return replace(
-        _DEMO, name=data, dataset=data, locale=None, checkpoint=_DEMO.fine_tuned, processor=_DEMO.fine_tuned,
+        _DEMO, name=data, dataset=data, locale=None, checkpoint=_DEMO.fine_tuned,
         columns=dict(columns or {}), audio_root=str(audio_root) if audio_root else None,
     )  # fmt: skip

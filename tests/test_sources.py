@@ -63,7 +63,7 @@ def test_the_hub_takes_any_locale_and_changes_nothing_else(locale):
 @pytest.mark.parametrize("locale", ["ar-SA", "ja-JP", "ko-KR"])
 def test_another_locale_of_the_demo_has_rows_vocabulary_and_recogniser_of_its_own(locale, monkeypatch):
     demo, english = source("demo", locale), source("demo")
-    own = {"locale": locale, "processor": demo.processor, "fine_tuned": demo.fine_tuned}
+    own = {"locale": locale, "vocabulary": demo.processor, "fine_tuned": demo.fine_tuned}
     assert demo == dataclasses.replace(english, **own)
     assert demo.output_dir == Path(f"outputs/demo-{locale}-recogniser"), "English is not trained over"
     assert demo.recogniser == demo.fine_tuned == f"./{demo.output_dir}", "who wants to hear it trains it first"

@@ -92,7 +92,7 @@ def train(args: argparse.Namespace) -> int:
     changes = read_recipe(args.recipe) if args.recipe else {}
     changes |= {name: getattr(args, name) for name in RECIPE_OPTIONS if getattr(args, name) is not None}
     if args.checkpoint:
-        source = replace(source, checkpoint=args.checkpoint, processor=args.checkpoint)
+        source = replace(source, checkpoint=args.checkpoint, vocabulary=None)
     processor = None if args.language else load_processor(source.processor)
     if args.streaming:
         rows, validation = stream_splits(source)
